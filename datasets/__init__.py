@@ -1,0 +1,1 @@
+"""Floor 2: labelled frames in and out, and synthetic drives."""

@@ -1,0 +1,408 @@
+"""Synthetic drives: a road with damages at known places, filmed by a camera that is known too.
+
+`write_sample_drive` makes the built-in sample (video, GPX log, truth); `labelled_frames` makes
+pictures with boxes to train on. The same seed gives the same road and the same pictures.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import gpxpy.gpx
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import Geod
+
+from datasets.pavement import HALF_WIDTH_M, PIXELS_PER_M, PaintedDamage, Pavement
+from detector.camera import Camera
+from detector.classes import (
+    ALLIGATOR_CRACK,
+    CODES,
+    LONGITUDINAL_CRACK,
+    TRANSVERSE_CRACK,
+)
+
+Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+
+WGS84 = Geod(ellps="WGS84")
+VIEW_M = 60.0
+"""How far ahead the road is drawn."""
+WALL_M = 9.0
+"""Height of the houses along the street."""
+HAZE_M = 120.0
+"""Where everything has faded to `HAZE_RGB`."""
+HAZE_RGB = (205, 212, 216)
+
+
+@dataclass(frozen=True)
+class Centreline:
+    """A road's middle: a start (EPSG:4326), a heading, and a curvature for every metre."""
+
+    lonlat: tuple[float, float]
+    heading_deg: float
+    curvature_per_m: Floats
+
+    @property
+    def length_m(self) -> float:
+        return float(len(self.curvature_per_m))
+
+    def heading_rad(self, along_m: float) -> float:
+        """Clockwise from true north."""
+        whole = int(np.clip(along_m, 0, self.length_m - 1))
+        turned = self.curvature_per_m[:whole].sum()
+        turned += self.curvature_per_m[whole] * (along_m - whole)
+        return math.radians(self.heading_deg) + float(turned)
+
+    def to_lonlat(self, along_m: float, right_m: float) -> tuple[float, float]:
+        """A ground point of the road as (lon, lat)."""
+        whole = np.arange(0, max(int(along_m), 0) + 1)
+        headings = math.radians(self.heading_deg) + np.concatenate([[0.0], np.cumsum(self.curvature_per_m)])
+        middle = (headings[whole] + headings[np.minimum(whole + 1, len(headings) - 1)]) / 2
+        steps = np.ones(len(whole))
+        steps[-1] = along_m - whole[-1]
+        east, north = float((np.sin(middle) * steps).sum()), float((np.cos(middle) * steps).sum())
+        here = self.heading_rad(along_m)
+        east, north = east + right_m * math.cos(here), north - right_m * math.sin(here)
+        azimuth = math.degrees(math.atan2(east, north))
+        lon, lat, _ = WGS84.fwd(*self.lonlat, azimuth, math.hypot(east, north))
+        return float(lon), float(lat)
+
+
+class Scene:
+    """A painted road and its surroundings, seen by a camera driven along it."""
+
+    def __init__(self, pavement: Pavement, camera: Camera, rng: np.random.Generator) -> None:
+        self.camera = camera
+        road = pavement.picture()
+        self.levels = [road]
+        for _ in range(4):
+            self.levels.append(np.asarray(cv2.pyrDown(self.levels[-1]), np.uint8))
+        self.facade = _facade(rng)
+        self.sun = rng.uniform(0.85, 1.1)
+        rows, columns = np.mgrid[0 : camera.height_px, 0 : camera.width_px].astype(np.float64)
+        right_m, forward_m = camera.to_ground(columns, rows)
+        self.right_m, self.forward_m = right_m.astype(np.float32), forward_m.astype(np.float32)
+        self.bands = _bands(self.forward_m[:, camera.width_px // 2])
+        nearest_wall = camera.focal_px * camera.height_m / (HALF_WIDTH_M / camera.width_px * camera.focal_px)
+        self.wall_rows = int(np.clip(camera.horizon_px + nearest_wall / 2 + 40, 2, camera.height_px)) // 2 * 2
+        self.backdrop = self._sky(rows)
+
+    def _sky(self, rows: Floats) -> Bytes:
+        share = np.clip(rows / max(self.camera.horizon_px, 1), 0, 1)[..., None]
+        sky = (1 - share) * (128, 168, 212) + share * HAZE_RGB
+        sky[rows > self.camera.horizon_px] = (150, 150, 146)
+        return (sky * min(self.sun, 1.0)).astype(np.uint8)
+
+    def frame(self, along_m: float, right_m: float, curvature_per_m: float) -> Bytes:
+        """The view (H, W, 3) uint8 RGB from a camera there, looking along the road."""
+        picture = self.backdrop.copy()
+        self._draw_walls(picture, along_m, right_m, curvature_per_m)
+        self._draw_ground(picture, along_m, right_m, curvature_per_m)
+        return picture
+
+    def _draw_ground(self, picture: Bytes, along_m: float, right_m: float, bend: float) -> None:
+        for level, band in self.bands:
+            forward = self.forward_m[band]
+            scale = PIXELS_PER_M / 2**level
+            texture = self.levels[level]
+            first = max(int((along_m + float(forward[-1].min())) * scale) - 8, 0)
+            last = int((along_m + float(forward[0].max())) * scale) + 8
+            window = texture[first : max(last, first + 2)]
+            if len(window) < 2:
+                continue
+            bent = forward**2 * np.float32(bend / 2)
+            across = np.asarray(self.right_m[band] + np.float32(right_m) - bent, np.float32)
+            map_y = forward * np.float32(scale) + np.float32(along_m * scale - first)
+            map_x = (across + np.float32(HALF_WIDTH_M)) * np.float32(scale)
+            seen = cv2.remap(window, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            seen = np.asarray(cv2.convertScaleAbs(seen, alpha=self.sun), np.uint8)
+            on_road = (np.abs(across) < HALF_WIDTH_M)[..., None]
+            np.copyto(picture[band], seen, where=on_road)
+
+    def _draw_walls(self, picture: Bytes, along_m: float, right_m: float, bend: float) -> None:
+        """Houses on both sides, at half size: each column meets a wall at one distance."""
+        camera = self.camera
+        shrink = 2
+        columns = np.arange(0, camera.width_px, shrink)
+        ray = (columns - camera.width_px / 2) / camera.focal_px
+        side = np.where(ray - bend * 20 > 0, 1.0, -1.0)
+        gap = side * np.maximum(HALF_WIDTH_M - side * right_m, 0.5)
+        away = gap / np.where(np.abs(ray) < 0.02, 0.02 * side, ray)
+        away_m = np.where(away > 0, np.clip(away, 1.0, HAZE_M), HAZE_M).astype(np.float32)[None]
+        rows = np.arange(0, self.wall_rows, shrink, dtype=np.float32)[:, None]
+        height = camera.height_m - (rows - camera.horizon_px) / camera.focal_px * away_m
+        along = (along_m + away_m + 37 * (side > 0)).astype(np.float32)
+        scale = self.facade.shape[0] / WALL_M
+        map_x = np.mod(np.broadcast_to(along * scale, height.shape), self.facade.shape[1] - 1)
+        map_y = ((WALL_M - height) * scale).astype(np.float32)
+        wall = cv2.remap(
+            self.facade, map_x.astype(np.float32), map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        haze = (away_m / HAZE_M)[..., None]
+        wall = (wall * (1 - haze) + np.array(HAZE_RGB, np.float32) * haze).astype(np.uint8)
+        shown = (height < WALL_M - 2 * np.sin(along / 7)) & (height > -0.3) & (away_m < HAZE_M)
+        size = (camera.width_px, shrink * len(rows))
+        wall = np.asarray(cv2.resize(wall, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+        mask = cv2.resize(shown.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+        np.copyto(picture[: size[1]], wall[: len(picture)], where=mask[: len(picture), :, None])
+
+
+def _bands(forward_m: NDArray[np.float32]) -> list[tuple[int, slice]]:
+    """Runs of picture rows by how coarse a copy of the road they need: (pyramid level, rows).
+
+    A row far off covers much road; sampled from the fine picture it would shimmer.
+    """
+    step_px = np.abs(np.gradient(forward_m)) * PIXELS_PER_M
+    level = np.clip(np.round(np.log2(np.maximum(np.nan_to_num(step_px, nan=1e3), 1)) * 0.6), 0, 4)
+    drawn = np.flatnonzero(forward_m < VIEW_M)
+    bands = []
+    for value in np.unique(level[drawn]):
+        rows = drawn[level[drawn] == value]
+        bands.append((int(value), slice(int(rows[0]), int(rows[-1]) + 1)))
+    return bands
+
+
+def _facade(rng: np.random.Generator) -> Bytes:
+    """A row of house fronts, (180, 2400, 3): 20 px to the metre."""
+    front = np.zeros((180, 2400, 3), np.float64)
+    left = 0
+    while left < 2400:
+        width = int(rng.integers(100, 240))
+        house = front[:, left : left + width]
+        house[:] = rng.uniform(95, 190) + rng.normal(0, 5, 3)
+        house[:, :3] *= 0.6
+        for top in range(18, 150, 54):
+            for start in range(14, width - 24, 44):
+                house[top : top + 26, start : start + 24] = rng.uniform(45, 90)
+        left += width
+    front += rng.normal(0, 4, front.shape)
+    return np.clip(front, 0, 255).astype(np.uint8)
+
+
+def _scatter_decoys(pavement: Pavement, rng: np.random.Generator, per_100m: float) -> None:
+    """Manholes, patches and shadows: what a detector must not take for damage."""
+    for _ in range(rng.poisson(per_100m * pavement.length_m / 100)):
+        along_m, right_m = rng.uniform(0, pavement.length_m), rng.uniform(-2.6, 2.6)
+        kind = rng.integers(3)
+        if kind == 0:
+            pavement.manhole(along_m, right_m)
+        elif kind == 1:
+            pavement.patch(along_m, right_m, rng.uniform(1, 6), rng.uniform(0.6, 1.4))
+        else:
+            pavement.shadow(along_m, rng.uniform(-4, 4), rng.uniform(1, 3))
+
+
+def _paint(pavement: Pavement, class_id: int, along_m: float, right_m: float) -> None:
+    """One damage of a class, its size drawn from what roads show."""
+    rng = pavement.rng
+    if class_id == LONGITUDINAL_CRACK:
+        pavement.crack(along_m, right_m, rng.uniform(2, 7), across=False)
+    elif class_id == TRANSVERSE_CRACK:
+        pavement.crack(along_m, right_m - 1.0, rng.uniform(1.2, 3.0), across=True)
+    elif class_id == ALLIGATOR_CRACK:
+        pavement.alligator(along_m, right_m, rng.uniform(1.5, 5), rng.uniform(0.7, 1.6))
+    else:
+        size_m = rng.uniform(0.25, 0.85)
+        pavement.pothole(along_m, right_m, size_m * rng.uniform(0.7, 1.3), size_m)
+
+
+@dataclass(frozen=True)
+class LabelledFrame:
+    """One picture and its boxes: `xyxy` (n, 4) px, `class_id` (n,)."""
+
+    image: Bytes
+    xyxy: Floats
+    class_id: NDArray[np.int64]
+
+
+def boxes_in_view(
+    damages: list[PaintedDamage], camera: Camera, along_m: float, right_m: float, bend: float
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Boxes (n, 4) px and classes of the damages a camera at that place sees well enough.
+
+    Well enough: within 18 m, at least 6 px high and 8 px wide, and half of it in the picture.
+    """
+    boxes, classes = [], []
+    for damage in damages:
+        forward = damage.outline[:, 0] - along_m
+        right = damage.outline[:, 1] - right_m + bend * forward**2 / 2
+        near = (forward > 0.3) & (forward < 18)
+        if near.mean() < 0.5:
+            continue
+        u, v = camera.to_image(right[near], forward[near])
+        inside = (u > 0) & (u < camera.width_px) & (v > 0) & (v < camera.height_px)
+        if inside.mean() < 0.5:
+            continue
+        box = [u[inside].min(), v[inside].min(), u[inside].max(), v[inside].max()]
+        if box[3] - box[1] >= 6 and box[2] - box[0] >= 8:
+            boxes.append(box)
+            classes.append(damage.class_id)
+    return np.array(boxes, float).reshape(-1, 4), np.array(classes, np.int64)
+
+
+def labelled_frames(count: int, seed: int, size_px: tuple[int, int] = (1280, 720)) -> Iterator[LabelledFrame]:
+    """`count` pictures of ever new roads, cameras and damages, every visible damage labelled.
+
+    About one road in six has no damage at all, only decoys.
+    """
+    rng = np.random.default_rng(seed)
+    made = 0
+    while made < count:
+        pavement = Pavement(90.0, rng, tone=rng.uniform(80, 135))
+        pavement.street()
+        _scatter_decoys(pavement, rng, 16)
+        if rng.random() > 1 / 6:
+            for along_m in np.arange(6.0, 80.0, rng.uniform(3, 7)):
+                _paint(
+                    pavement, int(rng.choice(4, p=[0.2, 0.2, 0.25, 0.35])), along_m, rng.uniform(-2.7, 1.5)
+                )
+        width_px, height_px = size_px
+        focal_px = width_px / 2 / math.tan(math.radians(rng.uniform(50, 90)) / 2)
+        camera = Camera(
+            width_px, height_px, focal_px, rng.uniform(1.1, 2.5), math.radians(rng.uniform(5, 20))
+        )
+        scene = Scene(pavement, camera, rng)
+        for along_m in np.linspace(2, 60, 5):
+            if made == count:
+                return
+            right_m, bend = rng.uniform(-2.2, -1.2), rng.normal(0, 0.004)
+            image = scene.frame(along_m, right_m, bend)
+            boxes, classes = boxes_in_view(pavement.damages, camera, along_m, right_m, bend)
+            image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.1)), np.uint8)
+            noisy = image * rng.uniform(0.7, 1.15) + rng.normal(0, rng.uniform(1, 6), image.shape)
+            yield LabelledFrame(np.clip(noisy, 0, 255).astype(np.uint8), boxes, classes)
+            made += 1
+
+
+# --- the built-in sample drive ------------------------------------------------------------------
+
+SAMPLE_SEED = 20240514
+SAMPLE_SIZE_PX = (960, 540)
+SAMPLE_HFOV_DEG = 65.0
+SAMPLE_HEIGHT_M = 1.3
+SAMPLE_PITCH_DEG = 9.0
+SAMPLE_RATE = Fraction(30)
+SAMPLE_BEGIN = datetime(2024, 5, 14, 1, 30, tzinfo=UTC)
+SAMPLE_LONLAT = (139.7421, 35.6572)
+"""A made-up street in Minato ward; the road there is not the one in the pictures."""
+LANE_M = -1.75
+GPS_SD_M = 1.0
+
+
+def sample_camera() -> Camera:
+    """The sample drive's camera, as it truly is."""
+    width_px, height_px = SAMPLE_SIZE_PX
+    focal_px = width_px / 2 / math.tan(math.radians(SAMPLE_HFOV_DEG) / 2)
+    return Camera(width_px, height_px, focal_px, SAMPLE_HEIGHT_M, math.radians(SAMPLE_PITCH_DEG))
+
+
+def sample_road(seed: int = SAMPLE_SEED) -> tuple[Pavement, Centreline]:
+    """The sample's road, painted, with some thirty damages at known places, and its course."""
+    rng = np.random.default_rng(seed)
+    pavement = Pavement(250.0, rng)
+    pavement.street()
+    _scatter_decoys(pavement, rng, 8)
+    for along_m in np.arange(12.0, 225.0, 7.5):
+        class_id = int(rng.choice(4, p=[0.2, 0.2, 0.3, 0.3]))
+        _paint(pavement, class_id, along_m + rng.uniform(-1.5, 1.5), rng.uniform(-2.6, -0.9))
+    along = np.arange(250.0)
+    bend = 0.006 * np.exp(-(((along - 80) / 22) ** 2)) - 0.008 * np.exp(-(((along - 175) / 25) ** 2))
+    return pavement, Centreline(SAMPLE_LONLAT, 62.0, bend)
+
+
+def sample_speed_mps(time_s: Floats) -> Floats:
+    """28 km/h, with a stop of four seconds at a light."""
+    stop = np.clip(np.minimum(np.abs(time_s - 14.0) - 2.0, 3.0) / 3.0, 0, 1)
+    return np.asarray(7.8 * stop * np.clip(time_s / 2.0 + 0.25, 0, 1))
+
+
+def write_sample_drive(folder: Path, seconds: float = 30.0) -> Path:
+    """Write sample.mp4, sample.gpx and sample.truth.geojson; returns the video's path.
+
+    What is there already is kept. Raises OSError where the folder can't be written.
+    """
+    video = folder / "sample.mp4"
+    if video.exists():
+        return video
+    folder.mkdir(parents=True, exist_ok=True)
+    pavement, road = sample_road()
+    times_s = np.arange(0, seconds, float(1 / SAMPLE_RATE))
+    along_m = 4.0 + np.concatenate([[0], np.cumsum(sample_speed_mps(times_s))[:-1]]) / float(SAMPLE_RATE)
+    _write_gpx(folder / "sample.gpx", road, times_s, along_m)
+    _write_truth(folder / "sample.truth.geojson", road, pavement.damages)
+    part = folder / "sample.part.mp4"
+    _write_video(part, Scene(pavement, sample_camera(), np.random.default_rng(SAMPLE_SEED)), road, along_m)
+    part.rename(video)
+    return video
+
+
+def _write_video(path: Path, scene: Scene, road: Centreline, along_m: Floats) -> None:
+    width_px, height_px = SAMPLE_SIZE_PX
+    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
+        container.metadata["creation_time"] = SAMPLE_BEGIN.isoformat()
+        stream = container.add_stream("libx264", rate=SAMPLE_RATE)
+        stream.gop_size = 30  # a key frame a second, as dashcams write them
+        stream.width, stream.height, stream.pix_fmt = width_px, height_px, "yuv420p"
+        stream.options = {"preset": "veryfast", "crf": "24"}
+        stream.thread_type = "AUTO"
+        for here_m in along_m:
+            bend = float(road.curvature_per_m[min(int(here_m) + 6, len(road.curvature_per_m) - 1)])
+            picture = scene.frame(float(here_m), LANE_M, bend)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+
+
+def _write_gpx(path: Path, road: Centreline, times_s: Floats, along_m: Floats) -> None:
+    """One fix a second; the receiver's error wanders (first-order Gauss-Markov, 20 s)."""
+    rng = np.random.default_rng(SAMPLE_SEED)
+    document = gpxpy.gpx.GPX()
+    document.creator = "roaddamage sample drive"
+    track = gpxpy.gpx.GPXTrack()
+    segment = gpxpy.gpx.GPXTrackSegment()
+    track.segments.append(segment)
+    document.tracks.append(track)
+    error = rng.normal(0, GPS_SD_M, 2)
+    keep = math.exp(-1 / 20)
+    for second in range(int(times_s[-1]) + 1):
+        error = keep * error + math.sqrt(1 - keep**2) * rng.normal(0, GPS_SD_M, 2)
+        here_m = float(np.interp(second, times_s, along_m))
+        lon, lat = road.to_lonlat(here_m, LANE_M)
+        azimuth = math.degrees(math.atan2(error[0], error[1]))
+        lon, lat, _ = WGS84.fwd(lon, lat, azimuth, float(np.hypot(*error)))
+        moment = SAMPLE_BEGIN + timedelta(seconds=second)
+        point = gpxpy.gpx.GPXTrackPoint(round(lat, 7), round(lon, 7), time=moment)
+        point.horizontal_dilution = 0.8
+        segment.points.append(point)
+    path.write_text(document.to_xml(), encoding="utf-8")
+
+
+def _write_truth(path: Path, road: Centreline, damages: list[PaintedDamage]) -> None:
+    features = []
+    for damage in damages:
+        lon, lat = road.to_lonlat(*damage.centre)
+        length_m, width_m = np.ptp(damage.outline, axis=0)
+        features.append(
+            {
+                "type": "Feature",
+                "geometry": {"type": "Point", "coordinates": [round(lon, 7), round(lat, 7)]},
+                "properties": {
+                    "class": CODES[damage.class_id],
+                    "along_m": round(damage.centre[0], 2),
+                    "length_m": round(float(length_m), 2),
+                    "width_m": round(float(width_m), 2),
+                },
+            }
+        )
+    text = json.dumps({"type": "FeatureCollection", "features": features}, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,281 @@
+"""Footage: what a crew hands over, recognised as drives.
+
+A drive is one video file with a GPS log beside it, or a folder of geotagged pictures. Both kinds
+answer the same four questions: how long, where (fixes), a few looks, and the frames along the way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from detector.errors import N_, FootageError, RoadDamageError, TelemetryError
+from detector.horizon import reduced
+from detector.telemetry import find_log, read_log
+from detector.telemetry.clock import tie_clocks
+from detector.telemetry.exif import read_exif
+from detector.telemetry.fixes import Fixes, fixes_from_rows
+from detector.trajectory import Trajectory
+from detector.video import SUFFIXES, Frame, Video, VideoReader, probe, still_frames
+
+PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg"))
+LONGEST_STEP_S = 10.0
+"""Pictures further apart in time are taken as this far apart."""
+LARGEST_PICTURE_PX = 150_000_000
+
+
+class Drive(Protocol):
+    """One trip of one vehicle."""
+
+    name: str
+    path: Path
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first frame to the last."""
+
+    @property
+    def damaged(self) -> str:
+        """What could not be read of it, in words; empty when all could."""
+
+    def fixes(self, gps_offset_s: float) -> Fixes:
+        """The drive's fixes, tied to its own time."""
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of its pictures."""
+
+    def looks(self, count: int) -> list[NDArray[np.uint8]]:
+        """A few pictures spread over the drive, cheaply, as `detector.horizon.reduced` gives them."""
+
+    def frames(self, trajectory: Trajectory, every_m: float) -> Iterator[Frame]:
+        """The frames along the way, one every `every_m` driven, none while parked."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that could not be used, and why."""
+
+    path: Path
+    error: RoadDamageError
+
+
+class VideoDrive:
+    """A video file and its log."""
+
+    def __init__(self, path: Path, name: str, log: Path | None) -> None:
+        self.name, self.path, self.log = name, path, log
+        self.video: Video = probe(path)
+        self._reader = VideoReader(path)
+
+    @property
+    def duration_s(self) -> float:
+        return self.video.duration_s
+
+    @property
+    def damaged(self) -> str:
+        missing_s = self.duration_s - self._reader.last_time_s
+        if self._reader.damaged:
+            return f"{self._reader.damaged} damaged packets skipped, read to {self._reader.last_time_s:.0f} s"
+        if self._exhausted and missing_s > max(2.0, 0.02 * self.duration_s):
+            return f"ends at {self._reader.last_time_s:.0f} s of {self.duration_s:.0f} s"
+        return ""
+
+    _exhausted = False
+
+    def fixes(self, gps_offset_s: float) -> Fixes:
+        if self.log is None:
+            raise TelemetryError(
+                N_(
+                    "No GPS for {path}: put its log (GPX, NMEA or CSV) beside it under the same"
+                    " name, or give it with --gps."
+                ),
+                path=self.path,
+            )
+        return tie_clocks(read_log(self.log), self.video.start_utc_s, self.duration_s, gps_offset_s)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        return self.video.width_px, self.video.height_px
+
+    def looks(self, count: int) -> list[NDArray[np.uint8]]:
+        times_s = np.linspace(0.03, 0.97, count) * self.duration_s
+        seen = [reduced(frame.image) for frame in still_frames(self.path, times_s)]
+        if len(seen) < count / 3:  # a short video with few key frames: reading it through costs little
+            seen = [reduced(frame.image) for frame in VideoReader(self.path).frames_at(times_s)]
+        return seen
+
+    def frames(self, trajectory: Trajectory, every_m: float) -> Iterator[Frame]:
+        times_s = trajectory.sample_times(every_m, self.duration_s)
+        last_wanted = times_s[-1] if len(times_s) else 0.0
+        yield from self._reader.frames_at(times_s)
+        self._exhausted = self._reader.last_time_s < last_wanted - 0.5
+
+
+class PictureDrive:
+    """A folder of geotagged pictures, in order of time (of name, where they carry none)."""
+
+    def __init__(self, folder: Path, name: str, pictures: list[Path]) -> None:
+        self.name, self.path = name, folder
+        self._unreadable: list[str] = []
+        rows = []
+        for path in sorted(pictures):
+            row = _exif_row(path)
+            if row is None:
+                self._unreadable.append(path.name)
+            else:
+                rows.append((row.get("utc_s", np.nan), path, row))
+        if not rows:
+            raise TelemetryError(
+                N_(
+                    "None of the {count} pictures in {path} carries a GPS position. Switch on"
+                    " location in the camera, or give the video and its log."
+                ),
+                count=len(pictures),
+                path=folder,
+            )
+        if all(np.isfinite(utc_s) for utc_s, _, _ in rows):
+            rows.sort(key=lambda row: (row[0], row[1]))
+        self.pictures = [path for _, path, _ in rows]
+        utc = np.array([utc_s for utc_s, _, _ in rows])
+        steps = np.where(np.isfinite(np.diff(utc)), np.clip(np.diff(utc), 0.05, LONGEST_STEP_S), 1.0)
+        self.times_s = np.concatenate([[0.0], np.cumsum(steps)])
+        self._rows = [row | {"time_s": float(t)} for (_, _, row), t in zip(rows, self.times_s, strict=True)]
+
+    @cached_property
+    def duration_s(self) -> float:
+        return float(self.times_s[-1])
+
+    @property
+    def damaged(self) -> str:
+        if not self._unreadable:
+            return ""
+        return f"{len(self._unreadable)} pictures unreadable or without position: " + ", ".join(
+            self._unreadable[:5]
+        )
+
+    def fixes(self, gps_offset_s: float) -> Fixes:
+        return tie_clocks(fixes_from_rows(self._rows, "exif"), None, self.duration_s)
+
+    @cached_property
+    def size_px(self) -> tuple[int, int]:
+        for path in self.pictures:
+            try:
+                with Image.open(path) as picture:
+                    return ImageOps.exif_transpose(picture).size
+            except (OSError, Image.DecompressionBombError):
+                continue
+        raise FootageError(N_("{path}: no picture in it can be decoded."), path=self.path)
+
+    def looks(self, count: int) -> list[NDArray[np.uint8]]:
+        step = max(1, len(self.pictures) // count)
+        frames = self._read(range(0, len(self.pictures), step))
+        width_px, height_px = self.size_px
+        shape = (height_px, width_px)
+        return [reduced(frame.image) for frame in frames if frame.image.shape[:2] == shape]
+
+    def frames(self, trajectory: Trajectory, every_m: float) -> Iterator[Frame]:
+        wanted, last_m = [], -np.inf
+        for index, time_s in enumerate(self.times_s):
+            distance_m = trajectory.at(float(time_s)).distance_m
+            if distance_m - last_m >= every_m:
+                wanted.append(index)
+                last_m = distance_m
+        return self._read(wanted)
+
+    def _read(self, indices: range | list[int]) -> Iterator[Frame]:
+        for index in indices:
+            try:
+                with Image.open(self.pictures[index]) as picture:
+                    upright = ImageOps.exif_transpose(picture).convert("RGB")
+                yield Frame(index, float(self.times_s[index]), np.asarray(upright, np.uint8))
+            except (OSError, Image.DecompressionBombError):
+                self._unreadable.append(self.pictures[index].name)
+
+
+def _exif_row(path: Path) -> dict[str, float] | None:
+    try:
+        return read_exif(path)
+    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError):
+        return None
+
+
+def find_drives(paths: list[Path], gps: Path | None = None) -> Iterator[Drive | Refused]:
+    """Each path's drives, or what is wrong with it; one bad file never stops the others.
+
+    A folder is searched with its subfolders: every video in it is a drive; a folder that holds
+    pictures and no video is one drive. `gps` is used for videos that have no log of their own.
+    """
+    names: set[str] = set()
+    for path in paths:
+        try:
+            found = list(_footage_in(path))
+        except RoadDamageError as error:
+            yield Refused(path, error)
+            continue
+        for place, pictures in found:
+            name = _unique(place.stem if not pictures else place.name, names)
+            try:
+                if pictures:
+                    yield PictureDrive(place, name, pictures)
+                else:
+                    yield VideoDrive(place, name, gps or find_log(place))
+            except RoadDamageError as error:
+                yield Refused(place, error)
+
+
+def _footage_in(path: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """(video, []) or (folder, its pictures) for everything under a path."""
+    try:
+        if not path.is_dir():
+            if not path.exists():
+                raise FootageError(N_("{path} does not exist."), path=path)
+            if path.suffix.lower() in PICTURE_SUFFIXES:
+                raise FootageError(
+                    N_("{path} is a single picture. Give the folder of the drive's pictures."),
+                    path=path,
+                )
+            yield path, []
+            return
+        list(path.iterdir())  # rglob passes over a folder it may not read without a word
+        files = [file for file in sorted(path.rglob("*")) if _is_footage(file)]
+    except OSError as error:
+        raise FootageError(N_("{path} can't be read: {reason}."), path=path, reason=error.strerror) from error
+    videos = [file for file in files if file.suffix.lower() in SUFFIXES]
+    pictures: dict[Path, list[Path]] = {}
+    for file in files:
+        if file.suffix.lower() in PICTURE_SUFFIXES:
+            pictures.setdefault(file.parent, []).append(file)
+    if not files:
+        raise FootageError(
+            N_("{path} holds no video and no picture. Known are {kinds} and JPEG."),
+            path=path,
+            kinds=", ".join(sorted(SUFFIXES)),
+        )
+    yield from ((video, []) for video in videos)
+    with_video = {video.parent for video in videos}
+    yield from ((folder, them) for folder, them in pictures.items() if folder not in with_video)
+
+
+def _is_footage(file: Path) -> bool:
+    known = file.suffix.lower() in SUFFIXES | PICTURE_SUFFIXES
+    return known and not file.name.startswith("._") and file.is_file()
+
+
+def _unique(stem: str, taken: set[str]) -> str:
+    """A name that is safe in a file name and not taken yet."""
+    base = re.sub(r"[^\w.-]+", "_", stem).strip("._")[:80] or "drive"
+    name, count = base, 1
+    while name.lower() in taken:
+        count += 1
+        name = f"{base}-{count}"
+    taken.add(name.lower())
+    return name

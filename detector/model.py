@@ -1,0 +1,161 @@
+"""The detector: pictures in, boxes out. The only module that talks to ultralytics and torch."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.classes import CODES
+from detector.errors import N_, ModelError
+from detector.ultralytics_quiet import prepare
+
+DEFAULT_MODEL = Path(__file__).parent / "weights" / "roaddamage-1.pt"
+OVERLAP_IOU = 0.5
+"""Boxes of one class that overlap more than this are one (non-maximum suppression)."""
+
+
+@dataclass(frozen=True)
+class Detections:
+    """One frame's boxes: `xyxy` (n, 4) px, `class_id` (n,) rows of the class table, `confidence` (n,)."""
+
+    xyxy: NDArray[np.float64]
+    class_id: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        n = len(self.xyxy)
+        shapes = (self.xyxy.shape, self.class_id.shape, self.confidence.shape)
+        if shapes != ((n, 4), (n,), (n,)):
+            raise ValueError(f"expected ((n, 4), (n,), (n,)), got {shapes}")
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+
+class Model:
+    """A YOLO model on one device; `name`, `sha256` and `device` say which in every report."""
+
+    def __init__(self, path: Path = DEFAULT_MODEL, device: str = "auto") -> None:
+        """Load a checkpoint; only known model classes are unpickled.
+
+        `device` is auto, cpu, cuda or cuda:N. Raises ModelError for a file that is no such model,
+        for classes outside the table, and for a device this machine lacks.
+        """
+        try:
+            self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ModelError(
+                N_("The model {path} can't be read: {reason}."), path=path, reason=error.strerror
+            ) from error
+        prepare()
+        self.name = path.stem
+        self.device = _device(device)
+        self._yolo = _load(path)
+        self._class_ids = _class_ids(path, self._yolo.names)
+        self.image_px = int(self._yolo.overrides.get("imgsz") or 640)
+        self._half = self.device.startswith("cuda")
+
+    def detect(self, images: Sequence[NDArray[np.uint8]], confidence: float = 0.25) -> list[Detections]:
+        """Boxes at or above `confidence` in each picture, (H, W, 3) uint8 RGB, in one batch.
+
+        Raises ModelError where the device runs out of memory.
+        """
+        import torch
+
+        try:
+            results = self._yolo.predict(
+                [np.ascontiguousarray(image[..., ::-1]) for image in images],
+                imgsz=self.image_px,
+                conf=confidence,
+                iou=OVERLAP_IOU,
+                device=self.device,
+                half=self._half,
+                batch=len(images),
+                verbose=False,
+            )
+        except torch.cuda.OutOfMemoryError as error:
+            raise ModelError(
+                N_("{device} has too little memory for {count} pictures at once. Use --device cpu."),
+                device=self.device,
+                count=len(images),
+            ) from error
+        return [self._detections(result.boxes) for result in results]
+
+    def _detections(self, boxes: Any) -> Detections:
+        return Detections(
+            boxes.xyxy.cpu().numpy().astype(np.float64).reshape(-1, 4),
+            self._class_ids[boxes.cls.cpu().numpy().astype(np.int64)],
+            boxes.conf.cpu().numpy().astype(np.float64),
+        )
+
+
+def _load(path: Path) -> Any:
+    from ultralytics.models import YOLO
+
+    try:
+        model = YOLO(str(path.absolute()), task="detect")
+        if getattr(model, "task", None) != "detect" or not hasattr(model.model, "yaml"):
+            raise TypeError("no detection network in it")
+        return model
+    except (
+        pickle.UnpicklingError,
+        OSError,
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        EOFError,
+        RuntimeError,
+        ModuleNotFoundError,
+        AssertionError,
+        SyntaxError,
+    ) as error:  # fmt: skip  (each is what some broken or foreign file makes ultralytics raise)
+        raise ModelError(
+            N_("{path} is not a YOLO detection model that can be loaded ({reason})."),
+            path=path,
+            reason=str(error).strip().split("\n")[0][:120] or type(error).__name__,
+        ) from error
+
+
+def _class_ids(path: Path, names: dict[int, str]) -> NDArray[np.int64]:
+    """The model's class index → row of the class table."""
+    unknown = sorted({name for name in names.values() if name.upper() not in CODES})
+    if unknown:
+        raise ModelError(
+            N_("{path} has other classes ({unknown}); this system knows {known}."),
+            path=path,
+            unknown=", ".join(unknown)[:80],
+            known=", ".join(CODES),
+        )
+    return np.array([CODES.index(names[i].upper()) for i in range(len(names))], np.int64)
+
+
+def _device(wanted: str) -> str:
+    """Cpu or cuda:N, having checked that it is there."""
+    import torch
+
+    if wanted == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    if wanted == "cpu":
+        return "cpu"
+    if not re.fullmatch(r"cuda(:\d+)?", wanted):
+        raise ModelError(
+            N_("{device} is no device. Use auto, cpu, cuda or cuda:N (N from 0)."), device=wanted
+        )
+    index = int(wanted.partition(":")[2] or 0)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if index >= count:
+        raise ModelError(
+            N_("{device} was asked for, but this machine has {count} CUDA devices. Use --device cpu."),
+            device=wanted,
+            count=count,
+        )
+    return f"cuda:{index}"

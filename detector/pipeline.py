@@ -1,0 +1,245 @@
+"""From one drive to its sightings, as a stream: memory does not grow with the drive's length."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.camera import Camera, camera_for
+from detector.errors import N_, TelemetryError
+from detector.evidence import write_evidence
+from detector.footage import Drive
+from detector.horizon import WORK_WIDTH_PX, find_vanishing_point
+from detector.model import Detections, Model
+from detector.sightings import Sighting, area
+from detector.tracking import Track, Tracker
+from detector.trajectory import Trajectory, trajectory_from_fixes
+from detector.video import Frame
+
+LOOKS = 24
+"""Frames looked at beforehand to find the horizon."""
+CLOCK_SD_S = 0.2
+ANTENNA_SD_M = 0.7
+"""The receiver's place in the vehicle, against the camera's, is not known."""
+REPEAT_LEVELS = 1.0
+"""Pictures that differ by less than this (mean of 255 levels) are the same picture shown again."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run may be told; None means: estimate it, or use the default with a wide error."""
+
+    every_m: float = 2.5
+    confidence: float = 0.25
+    gps_offset_s: float = 0.0
+    camera_height_m: float | None = None
+    hfov_deg: float | None = None
+    horizon: float | None = None
+    batch: int = 8
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a drive is: frames judged, metres done and in all, seconds since it began."""
+
+    frames: int
+    metres: float
+    metres_total: float
+    seconds: float
+
+
+@dataclass
+class Meter:
+    """Counts and seconds of one drive, by stage (`decode`, `model`, `horizon`, `track`)."""
+
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    frames_judged: int = 0
+    frames_repeated: int = 0
+    boxes: int = 0
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Adds the time spent inside to a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - start
+
+    def timed(self, name: str, items: Iterable[Frame]) -> Iterator[Frame]:
+        """The items, with the time each takes to come counted to a stage."""
+        source = iter(items)
+        while True:
+            with self.stage(name):
+                try:
+                    item = next(source)
+                except StopIteration:
+                    return
+            yield item
+
+
+@dataclass(frozen=True)
+class DriveResult:
+    """What one drive gave: its sightings, its path, and how it was read."""
+
+    drive: Drive
+    sightings: list[Sighting]
+    trajectory: Trajectory
+    camera: Camera
+    horizon_source: str
+    metres: float
+    located_share: float
+    fixes: int
+    reader: str
+    clock: str
+    meter: Meter
+
+
+def detect_drive(
+    drive: Drive,
+    model: Model,
+    options: Options,
+    evidence: Path,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> DriveResult:
+    """Run one drive through the pipeline; evidence pictures land in the folder `evidence`.
+
+    Raises FootageError or TelemetryError where the drive can't be used, OutputError where a picture
+    can't be written, ModelError where the device gives up.
+    """
+    meter = Meter()
+    started = time.perf_counter()
+    fixes = drive.fixes(options.gps_offset_s)
+    trajectory = trajectory_from_fixes(fixes)
+    moments = np.linspace(0, drive.duration_s, 200)
+    located_share = float(trajectory.covers(moments).mean())
+    if not located_share:
+        raise TelemetryError(
+            N_("The GPS log does not overlap the footage {path} in time. Check --gps-offset."),
+            path=drive.path,
+        )
+    with meter.stage("horizon"):
+        camera, horizon_source = find_camera(drive, options)
+    metres = trajectory.metres_driven(drive.duration_s)
+    tracker, sightings = Tracker(camera), list[Sighting]()
+
+    def keep(tracks: Iterable[Track]) -> None:
+        for track in tracks:
+            number = f"{drive.name}-{len(sightings) + 1:04d}"
+            sightings.append(sighting_of(track, drive.name, number, trajectory, model.name, evidence))
+
+    frames = meter.timed("decode", drive.frames(trajectory, options.every_m))
+    fresh = _without_repeats(frames, meter)
+    for frame, detections in _detections(fresh, model, options, meter):
+        pose = trajectory.at(frame.time_s)
+        with meter.stage("track"):
+            keep(tracker.update(frame, pose, detections))
+        on_progress(Progress(meter.frames_judged, pose.distance_m, metres, time.perf_counter() - started))
+    with meter.stage("track"):
+        keep(tracker.finish())
+    return DriveResult(
+        drive, sightings, trajectory, camera, horizon_source, metres, located_share,
+        len(fixes), fixes.reader, fixes.clock, meter,
+    )  # fmt: skip
+
+
+def find_camera(drive: Drive, options: Options) -> tuple[Camera, str]:
+    """The drive's camera, and where its horizon comes from: given, estimated, or default."""
+    width_px, height_px = drive.size_px
+    camera = camera_for(
+        width_px,
+        height_px,
+        height_m=options.camera_height_m,
+        hfov_deg=options.hfov_deg,
+        horizon=options.horizon,
+    )
+    if options.horizon is not None:
+        return camera, "given"
+    point = find_vanishing_point(drive.looks(LOOKS))
+    if point is None:
+        return camera, "default"
+    scale = width_px / WORK_WIDTH_PX
+    return camera.with_vanishing_point(point.u * scale, point.v * scale, point.sd_px * scale), "estimated"
+
+
+def _without_repeats(frames: Iterable[Frame], meter: Meter) -> Iterator[Frame]:
+    """Frames that show something new.
+
+    A camera that hangs, or a survey that shows each picture longer, repeats a picture while the
+    vehicle goes on; taken at its word it would put the same damage further down the road.
+    """
+    last: NDArray[np.float32] | None = None
+    for frame in frames:
+        small = cv2.resize(frame.image, (96, 54), interpolation=cv2.INTER_AREA).astype(np.float32)
+        if last is not None and float(np.abs(small - last).mean()) < REPEAT_LEVELS:
+            meter.frames_repeated += 1
+            continue
+        last = small
+        yield frame
+
+
+def _detections(
+    frames: Iterator[Frame], model: Model, options: Options, meter: Meter
+) -> Iterator[tuple[Frame, Detections]]:
+    while batch := list(islice(frames, options.batch)):
+        with meter.stage("model"):
+            found = model.detect([frame.image for frame in batch], options.confidence)
+        for frame, detections in zip(batch, found, strict=True):
+            meter.frames_judged += 1
+            meter.boxes += len(detections)
+            yield frame, detections
+
+
+def sighting_of(
+    track: Track, drive: str, number: str, trajectory: Trajectory, model: str, evidence: Path
+) -> Sighting:
+    """A finished track as a sighting, its evidence written.
+
+    The covariance is the sharpest single look's, not a mean's: what is wrong with the camera's
+    height or pitch is wrong in every frame alike. GPS, clock and antenna are added to it.
+    """
+    best, sharp = track.best, track.sharpest
+    if best is None or sharp is None:
+        raise ValueError("a track without footprints has no sighting")
+    pose = sharp.pose
+    sin, cos = math.sin(pose.heading_rad), math.cos(pose.heading_rad)
+    axes = np.array([[sin, cos], [cos, -sin]])  # columns: along the heading, to its right
+    along_var = sharp.forward_sd_m**2 + (pose.speed_mps * CLOCK_SD_S) ** 2
+    covariance = axes @ np.diag([along_var, sharp.right_sd_m**2]) @ axes.T
+    covariance += np.eye(2) * (pose.accuracy_m**2 + ANTENNA_SD_M**2)
+    lon, lat = trajectory.frame.to_lonlat(track.east_m, track.north_m)
+    length, width = (sharp.length_m, sharp.length_sd_m), (sharp.width_m, sharp.width_sd_m)
+    area_m2, area_sd_m2 = area(track.class_id, length, width)
+    picture, crop = write_evidence(evidence, number, best, track.class_id)
+    (ee, en), (_, nn) = covariance.tolist()
+    return Sighting(
+        drive=drive,
+        class_id=track.class_id,
+        confidence=track.confidence,
+        lon=float(lon),
+        lat=float(lat),
+        covariance_m2=((ee, en), (en, nn)),
+        heading_deg=math.degrees(pose.heading_rad) % 360,
+        length_m=length[0],
+        length_sd_m=length[1],
+        width_m=width[0],
+        width_sd_m=width[1],
+        area_m2=area_m2,
+        area_sd_m2=area_sd_m2,
+        time_s=best.frame.time_s,
+        utc_s=trajectory.utc_at(best.frame.time_s),
+        frames=track.footprints,
+        model=model,
+        evidence=picture,
+        crop=crop,
+    )

@@ -1,0 +1,66 @@
+"""Sightings: each damage as one drive saw it, with its place, its size and their errors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.classes import ALLIGATOR_CRACK, POTHOLE
+
+FILL = {ALLIGATOR_CRACK: 0.7, POTHOLE: math.pi / 4}
+"""Share of its box on the ground that a damage of the class covers; cracks have no area."""
+CHI2_95 = 5.991
+"""95 % quantile of chi-squared with two degrees of freedom."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One damage as one drive saw it; EPSG:4326, metres, seconds since the drive's first frame.
+
+    `covariance_m2` is ((east², east·north), (east·north, north²)) in m², everything counted in.
+    `area_m2` is None for single cracks. `confidence` is the surest frame's.
+    """
+
+    drive: str
+    class_id: int
+    confidence: float
+    lon: float
+    lat: float
+    covariance_m2: tuple[tuple[float, float], tuple[float, float]]
+    heading_deg: float
+    length_m: float
+    length_sd_m: float
+    width_m: float
+    width_sd_m: float
+    area_m2: float | None
+    area_sd_m2: float | None
+    time_s: float
+    utc_s: float | None
+    frames: int
+    model: str
+    evidence: str
+    crop: str
+
+    @property
+    def error_m(self) -> float:
+        """Radius that holds the true position with 95 % probability (the ellipse's long axis)."""
+        return error_radius_m(np.array(self.covariance_m2))
+
+
+def error_radius_m(covariance_m2: NDArray[np.float64]) -> float:
+    """The long half-axis of the 95 % ellipse of a 2×2 covariance in m²."""
+    return math.sqrt(CHI2_95 * float(np.linalg.eigvalsh(covariance_m2)[-1]))
+
+
+def area(
+    class_id: int, length: tuple[float, float], width: tuple[float, float]
+) -> tuple[float | None, float | None]:
+    """Area and its error in m² from (length, error) and (width, error) in metres."""
+    if class_id not in FILL:
+        return None, None
+    area_m2 = FILL[class_id] * length[0] * width[0]
+    ratio = math.hypot(length[1] / max(length[0], 0.05), width[1] / max(width[0], 0.05))
+    return area_m2, area_m2 * math.hypot(ratio, 0.2)

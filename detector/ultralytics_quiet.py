@@ -1,0 +1,27 @@
+"""Keeps ultralytics on this machine: no installs, no analytics, no folders of its own choosing.
+
+Call `prepare()` before the first import of ultralytics; what it would do otherwise on import or
+use is listed in its documentation under "settings" and "YOLO_AUTOINSTALL".
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+
+def prepare() -> None:
+    """Set what ultralytics and its threads read from the environment, unless the user has."""
+    settings = os.path.join(tempfile.gettempdir(), f"roaddamage-ultralytics-{os.getuid()}")
+    os.makedirs(settings, exist_ok=True)
+    os.environ.setdefault("YOLO_CONFIG_DIR", settings)
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    os.environ.setdefault("YOLO_VERBOSE", "false")
+    # A checkpoint is a pickle: only the known model classes may come out of it.
+    os.environ["ULTRALYTICS_SAFE_LOAD"] = "true"
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from ultralytics import settings as ultralytics_settings
+
+    if ultralytics_settings["sync"]:
+        ultralytics_settings.update({"sync": False, "datasets_dir": settings})

@@ -1,0 +1,1 @@
+"""Floor 2: sightings to damages, map and files."""

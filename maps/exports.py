@@ -1,0 +1,194 @@
+"""Damages as files: GeoPackage, GeoJSON and CSV."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import pandas
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+from shapely.geometry import LineString
+
+from detector.classes import CLASSES, SEVERITIES
+from detector.errors import N_, Translate
+from detector.sightings import Sighting
+from maps.merge import Damage
+
+CRS = "EPSG:4326"
+EVIDENCE = "evidence"
+"""The folder beside the files that holds the pictures."""
+
+HEADINGS = {
+    "id": N_("id"),
+    "class": N_("class"),
+    "class_name": N_("class name"),
+    "severity": N_("severity"),
+    "confidence": N_("confidence"),
+    "lon": N_("longitude"),
+    "lat": N_("latitude"),
+    "error_m": N_("position error (95 %, m)"),
+    "length_m": N_("length (m)"),
+    "length_sd_m": N_("length error (m)"),
+    "width_m": N_("width (m)"),
+    "width_sd_m": N_("width error (m)"),
+    "area_m2": N_("area (m²)"),
+    "area_sd_m2": N_("area error (m²)"),
+    "sightings": N_("sightings"),
+    "drives": N_("drives"),
+    "first_seen": N_("first seen"),
+    "last_seen": N_("last seen"),
+    "evidence": N_("picture"),
+    "crop": N_("crop"),
+}
+"""Columns of the damage table, with the headings of the CSV."""
+
+
+@dataclass(frozen=True)
+class Driven:
+    """A drive's way, for the track layer: `lonlat` (n, 2) EPSG:4326."""
+
+    name: str
+    lonlat: NDArray[np.float64]
+    metres: float
+    begin_utc_s: float | None
+
+
+def local_time(utc_s: float | None, zone: tzinfo) -> str:
+    """ISO 8601 in the municipality's zone, to the second; empty where unknown."""
+    if utc_s is None:
+        return ""
+    return datetime.fromtimestamp(utc_s, UTC).astimezone(zone).isoformat(timespec="seconds")
+
+
+def damage_table(damages: Sequence[Damage], zone: tzinfo, translate: Translate) -> geopandas.GeoDataFrame:
+    """One row a damage, columns as in `HEADINGS`, points in EPSG:4326."""
+    rows = []
+    for damage in damages:
+        best, seen = damage.best, [s.utc_s for s in damage.sightings if s.utc_s is not None]
+        rows.append(
+            {
+                "id": damage.number,
+                "class": CLASSES[damage.class_id].code,
+                "class_name": translate(CLASSES[damage.class_id].name),
+                "severity": translate(SEVERITIES[damage.severity]),
+                "confidence": round(damage.confidence, 3),
+                "lon": round(damage.lon, 7),
+                "lat": round(damage.lat, 7),
+                "error_m": round(damage.error_m, 1),
+                **_sizes(best),
+                "sightings": len(damage.sightings),
+                "drives": " ".join(sorted({s.drive for s in damage.sightings})),
+                "first_seen": local_time(min(seen, default=None), zone),
+                "last_seen": local_time(max(seen, default=None), zone),
+                "evidence": f"{EVIDENCE}/{best.evidence}",
+                "crop": f"{EVIDENCE}/{best.crop}",
+            }
+        )
+    return _points(rows, list(HEADINGS))
+
+
+def sighting_table(damages: Sequence[Damage], zone: tzinfo) -> geopandas.GeoDataFrame:
+    """One row a sighting, with the damage it is a sighting of; points in EPSG:4326."""
+    columns = [
+        "damage_id", "drive", "class", "confidence", "lon", "lat", "error_m", "var_east_m2",
+        "cov_east_north_m2", "var_north_m2", "heading_deg", "length_m", "length_sd_m", "width_m",
+        "width_sd_m", "area_m2", "area_sd_m2", "video_time_s", "seen_at", "frames", "model",
+        "evidence", "crop",
+    ]  # fmt: skip
+    rows = []
+    for damage in damages:
+        for seen in damage.sightings:
+            (ee, en), (_, nn) = seen.covariance_m2
+            rows.append(
+                {
+                    "damage_id": damage.number,
+                    "drive": seen.drive,
+                    "class": CLASSES[seen.class_id].code,
+                    "confidence": round(seen.confidence, 3),
+                    "lon": round(seen.lon, 7),
+                    "lat": round(seen.lat, 7),
+                    "error_m": round(seen.error_m, 1),
+                    "var_east_m2": round(ee, 3),
+                    "cov_east_north_m2": round(en, 3),
+                    "var_north_m2": round(nn, 3),
+                    "heading_deg": round(seen.heading_deg, 1),
+                    **_sizes(seen),
+                    "video_time_s": round(seen.time_s, 3),
+                    "seen_at": local_time(seen.utc_s, zone),
+                    "frames": seen.frames,
+                    "model": seen.model,
+                    "evidence": f"{EVIDENCE}/{seen.evidence}",
+                    "crop": f"{EVIDENCE}/{seen.crop}",
+                }
+            )
+    return _points(rows, columns)
+
+
+def track_table(driven: Sequence[Driven], zone: tzinfo) -> geopandas.GeoDataFrame:
+    """One line a drive, EPSG:4326."""
+    return geopandas.GeoDataFrame(
+        {
+            "drive": [drive.name for drive in driven],
+            "driven_m": [round(drive.metres, 1) for drive in driven],
+            "begin": [local_time(drive.begin_utc_s, zone) for drive in driven],
+        },
+        geometry=[LineString(drive.lonlat) for drive in driven],
+        crs=CRS,
+    )
+
+
+def write_geopackage(
+    path: Path, damages: Sequence[Damage], driven: Sequence[Driven], zone: tzinfo, translate: Translate
+) -> None:
+    """Layers damages, sightings and track. Raises OSError where the file can't be written."""
+    layers = {
+        "damages": damage_table(damages, zone, translate),
+        "sightings": sighting_table(damages, zone),
+        "track": track_table(driven, zone),
+    }
+    for name, table in layers.items():
+        kind = "LineString" if name == "track" else "Point"
+        try:
+            table.to_file(path, layer=name, driver="GPKG", engine="pyogrio", geometry_type=kind)
+        except (DataSourceError, DataLayerError, FeatureError) as error:
+            raise OSError(errno.EIO, f"GeoPackage: {error}") from error
+
+
+def write_geojson(path: Path, damages: Sequence[Damage], zone: tzinfo, translate: Translate) -> None:
+    """RFC 7946: WGS 84, longitude first, UTF-8."""
+    table = damage_table(damages, zone, translate)
+    path.write_text(table.to_json(drop_id=True, ensure_ascii=False, na="null"), encoding="utf-8")
+
+
+def write_csv(path: Path, damages: Sequence[Damage], zone: tzinfo, translate: Translate) -> None:
+    """UTF-8 with a byte order mark, so that Excel reads Japanese; headings are translated."""
+    table = pandas.DataFrame(damage_table(damages, zone, translate).drop(columns="geometry"))
+    table.columns = [translate(HEADINGS[column]) for column in table.columns]
+    table.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n")
+
+
+def _sizes(seen: Sighting) -> dict[str, float | None]:
+    sizes = {
+        "length_m": seen.length_m,
+        "length_sd_m": seen.length_sd_m,
+        "width_m": seen.width_m,
+        "width_sd_m": seen.width_sd_m,
+        "area_m2": seen.area_m2,
+        "area_sd_m2": seen.area_sd_m2,
+    }
+    return {name: None if value is None else round(value, 2) for name, value in sizes.items()}
+
+
+def _points(rows: list[dict[str, Any]], columns: list[str]) -> geopandas.GeoDataFrame:
+    table = pandas.DataFrame(rows, columns=columns)
+    for name in ("area_m2", "area_sd_m2"):
+        table[name] = table[name].astype(float)
+    points = geopandas.points_from_xy(table["lon"], table["lat"], crs=CRS)
+    return geopandas.GeoDataFrame(table, geometry=points, crs=CRS)

@@ -1,0 +1,221 @@
+"""The command line. Heavy imports wait inside the commands, so that --help answers at once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from detector.errors import N_, FootageError, RoadDamageError, Translate
+from roaddamage import __version__
+from roaddamage.language import preferred_language, translation
+
+if TYPE_CHECKING:
+    from typer._click.core import Command
+
+    from roaddamage.detect import Job
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help=N_("Road damage from dashcam video: drives in, a map and lists of damages out."),
+    epilog=N_("Exit codes: 0 done, 1 failed (nothing changed), 2 bad usage, 3 a file was refused."),
+)
+
+
+DETECT_HELP = N_(
+    """Find damages in FOOTAGE: writes map.html, lists, evidence pictures and a report.
+
+The folder then holds map.html, damages.gpkg, damages.geojson, damages.csv, evidence/ and
+report.json.
+
+Examples:
+
+roaddamage detect drive.mp4
+
+roaddamage detect /media/card --out out/2024-05-14 --lang ja
+
+roaddamage detect clip.mp4 --gps walk.gpx --camera-height 1.25 --hfov 105"""
+)
+SAMPLE_HELP = N_(
+    """Render the built-in sample drive: a video, its GPX log, and where its damages really are.
+
+A drive that is there already is kept.
+
+Example:
+
+roaddamage sample --out sample"""
+)
+
+
+class Language(StrEnum):
+    """Language of texts and files."""
+
+    ja = "ja"
+    en = "en"
+
+
+@app.callback(invoke_without_command=True)
+def main(version: Annotated[bool, typer.Option("--version", help=N_("Show the version."))] = False) -> None:
+    """Road damage from dashcam video."""
+    if version:
+        typer.echo(f"roaddamage {__version__}")
+        raise typer.Exit
+
+
+@app.command(help=DETECT_HELP)
+def detect(
+    footage: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FOOTAGE...",
+            help=N_(
+                "Video files, folders of them, or folders of geotagged JPEGs. A video's GPS log"
+                " (GPX, NMEA, CSV) stands beside it under the same name."
+            ),
+        ),
+    ],
+    gps: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=N_("GPS log for videos that have none beside them."))
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder for the results."))] = Path("out"),
+    model: Annotated[
+        Path | None, typer.Option(metavar="PATH", help=N_("YOLO model [default: the one in the package]."))
+    ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda:N", help=N_("Where the model runs."))
+    ] = "auto",
+    every_m: Annotated[
+        float,
+        typer.Option(
+            metavar="METRES", min=0.1, max=100, help=N_("Judge a frame every so many metres driven.")
+        ),
+    ] = 2.5,
+    confidence: Annotated[
+        float, typer.Option(metavar="P", min=0.01, max=0.99, help=N_("Least confidence of a detection."))
+    ] = 0.25,
+    gps_offset: Annotated[
+        float, typer.Option(metavar="SECONDS", help=N_("Added to every GPS time, where the clocks differ."))
+    ] = 0.0,
+    camera_height: Annotated[
+        float | None, typer.Option(metavar="METRES", help=N_("Lens above the road [default: 1.3, roughly]."))
+    ] = None,
+    hfov: Annotated[
+        float | None,
+        typer.Option(metavar="DEGREES", help=N_("Horizontal field of view [default: 80, roughly].")),
+    ] = None,
+    horizon: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help=N_(
+                "Horizon's place from the picture's top, as a share of its height; may be negative"
+                " [default: found in the lane lines]."
+            ),
+        ),
+    ] = None,
+    timezone: Annotated[
+        str, typer.Option(metavar="ZONE", help=N_("Zone of the times shown."))
+    ] = "Asia/Tokyo",
+    lang: Annotated[
+        Language | None, typer.Option(help=N_("Language of the results [default: the terminal's]."))
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help=N_("Replace earlier results in DIR."))
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help=N_("Say nothing but errors."))] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help=N_("Print the report as JSON on standard output."))
+    ] = False,
+) -> None:
+    """Run the main job."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    from detector.camera import camera_for
+    from detector.model import DEFAULT_MODEL
+    from detector.pipeline import Options
+    from roaddamage.detect import Job
+
+    try:
+        zone = ZoneInfo(timezone)
+        camera_for(1280, 720, height_m=camera_height, hfov_deg=hfov, horizon=horizon)
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise typer.BadParameter(str(error)) from error
+    language = (lang or Language(preferred_language())).value
+    options = Options(
+        every_m=every_m,
+        confidence=confidence,
+        gps_offset_s=gps_offset,
+        camera_height_m=camera_height,
+        hfov_deg=hfov,
+        horizon=horizon,
+    )
+    job = Job(
+        footage=footage,
+        out=out,
+        gps=gps,
+        model=model or DEFAULT_MODEL,
+        device=device,
+        options=options,
+        overwrite=overwrite,
+        zone=zone,
+        language=language,
+    )
+    raise typer.Exit(_detect(job, translation(language), quiet=quiet or as_json, as_json=as_json))
+
+
+def _detect(job: Job, translate: Translate, *, quiet: bool, as_json: bool) -> int:
+    """Run the job, say how it went, and give the exit code."""
+    import json
+
+    from rich.console import Console
+
+    from roaddamage.detect import run, summary
+    from roaddamage.progress import Terminal
+
+    console = Console(stderr=True, soft_wrap=True)
+    try:
+        with Terminal(console, translate, quiet=quiet) as terminal:
+            outcome = run(job, translate, terminal)
+    except RoadDamageError as error:
+        message = error.message(translate)
+        console.print(message, markup=False, style="red")
+        if as_json:
+            typer.echo(json.dumps({"error": message}, ensure_ascii=False))
+        return error.exit_code
+    if as_json:
+        typer.echo(json.dumps(outcome.report, ensure_ascii=False))
+    elif not quiet:
+        typer.echo(summary(outcome.report, translate))
+        typer.echo(translate(N_("Map: {path}")).format(path=(job.out / "map.html").absolute()))
+    return FootageError.exit_code if outcome.refused else 0
+
+
+@app.command(help=SAMPLE_HELP)
+def sample(
+    out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder to write it to."))] = Path("sample"),
+) -> None:
+    """Write the sample drive."""
+    from datasets.synthetic import write_sample_drive
+
+    try:
+        video = write_sample_drive(out)
+    except OSError as error:
+        typer.echo(f"{out}: {error.strerror}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(video)
+
+
+def localised(command: Command, translate: Translate) -> Command:
+    """The command with its help, and that of its options and subcommands, in another language."""
+    command.help = translate(command.help) if command.help else None
+    command.epilog = translate(command.epilog) if command.epilog else None
+    for parameter in command.params:
+        if text := getattr(parameter, "help", None):
+            setattr(parameter, "help", translate(text))  # noqa: B010  (only options have one)
+    for inner in getattr(command, "commands", {}).values():
+        localised(inner, translate)
+    return command

@@ -1,0 +1,189 @@
+"""The main job: footage in, a folder with map, lists, evidence and report out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import time
+from collections import Counter, defaultdict
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from detector.classes import CLASSES
+from detector.errors import N_, FootageError, Translate
+from detector.footage import Drive, Refused, find_drives
+from detector.model import Model
+from detector.pipeline import DriveResult, Options, Progress, detect_drive
+from maps.exports import EVIDENCE, Driven, local_time, write_csv, write_geojson, write_geopackage
+from maps.merge import Damage, merge
+from maps.webmap import write_map
+from roaddamage import __version__
+from roaddamage.output import check_free, staged
+
+LIBRARIES = ("ultralytics", "torch", "opencv-python", "av", "geopandas", "folium", "numpy")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of `roaddamage detect`."""
+
+    footage: list[Path]
+    out: Path
+    gps: Path | None
+    model: Path
+    device: str
+    options: Options
+    overwrite: bool
+    zone: ZoneInfo
+    language: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job: the report as written, and what was refused."""
+
+    report: dict[str, Any]
+    refused: list[Refused]
+
+
+class Watcher:
+    """What a job tells while it runs; the command line shows it."""
+
+    def drive_begins(self, drive: Drive) -> None:
+        """A drive is about to run."""
+
+    def drive_moves(self, progress: Progress) -> None:
+        """A frame of the current drive is done."""
+
+    def drive_ends(self, result: DriveResult) -> None:
+        """A drive is done."""
+
+    def drive_refused(self, refused: Refused) -> None:
+        """A file can't be used; the others go on."""
+
+
+def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
+    """Run a job; the output folder is complete afterwards, or as it was.
+
+    Raises OutputError and ModelError. A drive that can't be used is in `Outcome.refused`; when none
+    can, nothing is written.
+    """
+    started = time.perf_counter()
+    check_free(job.out, overwrite=job.overwrite)
+    model = Model(job.model, job.device)
+    refused: list[Refused] = []
+    results: list[DriveResult] = []
+    with staged(job.out) as folder:
+        evidence = folder / EVIDENCE
+        evidence.mkdir()
+        for drive in find_drives(job.footage, job.gps):
+            result = _run_drive(drive, model, job, evidence, watcher)
+            if isinstance(result, Refused):
+                refused.append(result)
+                watcher.drive_refused(result)
+            else:
+                results.append(result)
+                watcher.drive_ends(result)
+        if not results:
+            raise FootageError(N_("None of the footage could be used; {path} is as it was."), path=job.out)
+        damages = merge(result.sightings for result in results)
+        driven = [_driven(result) for result in results]
+        writing = time.perf_counter()
+        write_geopackage(folder / "damages.gpkg", damages, driven, job.zone, translate)
+        write_geojson(folder / "damages.geojson", damages, job.zone, translate)
+        write_csv(folder / "damages.csv", damages, job.zone, translate)
+        write_map(
+            folder / "map.html", damages, driven, evidence,
+            zone=job.zone, language=job.language, translate=translate,
+        )  # fmt: skip
+        report = _report(job, model, results, damages, refused, translate)
+        report["seconds"]["write"] = round(time.perf_counter() - writing, 2)
+        report["seconds"]["total"] = round(time.perf_counter() - started, 2)
+        text = json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False)
+        (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    return Outcome(report, refused)
+
+
+def _run_drive(
+    drive: Drive | Refused, model: Model, job: Job, evidence: Path, watcher: Watcher
+) -> DriveResult | Refused:
+    if isinstance(drive, Refused):
+        return drive
+    watcher.drive_begins(drive)
+    try:
+        return detect_drive(drive, model, job.options, evidence, watcher.drive_moves)
+    except FootageError as error:
+        for picture in evidence.glob(f"{drive.name}-[0-9]*.jpg"):
+            picture.unlink()
+        return Refused(drive.path, error)
+
+
+def _driven(result: DriveResult) -> Driven:
+    return Driven(result.drive.name, result.trajectory.lonlat(), result.metres, result.trajectory.utc_at(0.0))
+
+
+def _report(
+    job: Job, model: Model, results: list[DriveResult], damages: list[Damage],
+    refused: list[Refused], translate: Translate,
+) -> dict[str, Any]:  # fmt: skip
+    stages: defaultdict[str, float] = defaultdict(float)
+    for result in results:
+        for stage, value in result.meter.seconds.items():
+            stages[stage] += value
+    counts = Counter(CLASSES[damage.class_id].code for damage in damages)
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "damages": len(damages),
+        "damages_by_class": {row.code: counts[row.code] for row in CLASSES},
+        "sightings": sum(len(result.sightings) for result in results),
+        "driven_m": round(sum(result.metres for result in results), 1),
+        "frames": sum(result.meter.frames_judged for result in results),
+        "seconds": {stage: round(value, 2) for stage, value in stages.items()},
+        "drives": [_drive_report(result, job.zone) for result in results],
+        "refused": [{"path": str(one.path), "reason": one.error.message(translate)} for one in refused],
+        "model": {"name": model.name, "sha256": model.sha256, "device": model.device},
+        "options": asdict(job.options),
+        "masked": False,
+        "versions": {"roaddamage": __version__, "python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in LIBRARIES},
+    }
+
+
+def _drive_report(result: DriveResult, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "name": result.drive.name,
+        "path": str(result.drive.path),
+        "begin": local_time(result.trajectory.utc_at(0.0), zone),
+        "duration_s": round(result.drive.duration_s, 1),
+        "driven_m": round(result.metres, 1),
+        "sightings": len(result.sightings),
+        "frames": result.meter.frames_judged,
+        "frames_repeated": result.meter.frames_repeated,
+        "boxes": result.meter.boxes,
+        "damaged": result.drive.damaged,
+        "gps": {
+            "reader": result.reader,
+            "fixes": result.fixes,
+            "fixes_dropped": result.trajectory.dropped,
+            "clock": result.clock,
+            "located_share": round(result.located_share, 3),
+        },
+        "camera": {
+            "horizon": round(result.camera.horizon_px / result.camera.height_px, 3),
+            "horizon_source": result.horizon_source,
+            "height_m": result.camera.height_m,
+            "focal_px": round(result.camera.focal_px, 1),
+        },
+    }
+
+
+def summary(report: dict[str, Any], translate: Translate) -> str:
+    """One line a person wants first: way driven, damages, by class."""
+    classes = ", ".join(f"{translate(row.name)} {report['damages_by_class'][row.code]}" for row in CLASSES)
+    return translate("{km} km driven, {damages} damages ({classes})").format(
+        km=f"{report['driven_m'] / 1000:.2f}", damages=report["damages"], classes=classes
+    )

@@ -1,0 +1,108 @@
+"""Fixtures: footage written by our own code with the truth known, and the browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import gpxpy.gpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from datasets.synthetic import write_sample_drive
+
+SHARED = Path(__file__).parents[2] / "shared"
+BEGIN = datetime(2024, 5, 14, 1, 30, tzinfo=UTC)
+
+
+def needs_shared(path: str) -> pytest.MarkDecorator:
+    """Skip where the real footage is not beside the checkout."""
+    there = (SHARED / path).exists()
+    return pytest.mark.skipif(not there, reason=f"real footage {path} is not beside the checkout")
+
+
+def write_video(
+    path: Path,
+    times_s: NDArray[np.float64] | list[float],
+    *,
+    begin: datetime | None = None,
+    size_px: tuple[int, int] = (320, 240),
+    options: dict[str, str] | None = None,
+) -> Path:
+    """A video whose frame k, shown at times_s[k], carries k in the brightness of eight blocks.
+
+    Behind the blocks moves noise, so that no two frames look the same.
+    """
+    rng = np.random.default_rng(1)
+    ground = rng.integers(0, 120, (size_px[1], size_px[0] * 2, 3), np.uint8)
+    with av.open(str(path), "w", options=options or {}) as container:
+        if begin:
+            container.metadata["creation_time"] = begin.isoformat()
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = *size_px, "yuv420p"
+        stream.options = {"preset": "ultrafast", "crf": "18"}
+        stream.codec_context.time_base = stream.time_base = Fraction(1, 90000)
+        for index, time_s in enumerate(times_s):
+            shift = (index * 7) % size_px[0]
+            picture = ground[:, shift : shift + size_px[0]].copy()
+            for bit in range(8):
+                picture[:40, bit * 40 : bit * 40 + 40] = 255 if index >> bit & 1 else 0
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = round(time_s * 90000), Fraction(1, 90000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def frame_number(image: NDArray[np.uint8]) -> int:
+    """What `write_video` wrote into a frame's blocks."""
+    return sum(int(image[10:30, bit * 40 + 10 : bit * 40 + 30].mean() > 127) << bit for bit in range(8))
+
+
+def write_gpx(path: Path, seconds: int, *, begin: datetime = BEGIN, speed_mps: float = 10.0) -> Path:
+    """Due north from (35.65 N, 139.75 E) at a steady speed, a fix a second."""
+    document, track = gpxpy.gpx.GPX(), gpxpy.gpx.GPXTrack()
+    segment = gpxpy.gpx.GPXTrackSegment()
+    for second in range(seconds + 1):
+        lat = 35.65 + second * speed_mps / 110_950
+        moment = begin + timedelta(seconds=second)
+        segment.points.append(gpxpy.gpx.GPXTrackPoint(lat, 139.75, time=moment))
+    track.segments.append(segment)
+    document.tracks.append(track)
+    path.write_text(document.to_xml())
+    return path
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in sample drive, rendered once for all tests: its video."""
+    return write_sample_drive(tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture(scope="session")
+def short_drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four seconds at 10 m/s with a log beside it; quick, and without damage."""
+    folder = tmp_path_factory.mktemp("short")
+    write_gpx(folder / "short.gpx", 4)
+    return write_video(folder / "short.mp4", np.arange(120) / 30, begin=BEGIN)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """Headless Chromium of the system."""
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    assert path, "no Chromium found: run scripts/install-test-system"
+    quiet = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
+    quiet += " --disable-background-networking --disable-component-update --disable-sync"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=quiet.split())
+        yield chromium
+        chromium.close()

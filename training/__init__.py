@@ -1,0 +1,1 @@
+"""Floor 3: making and judging models."""
