@@ -29,7 +29,6 @@ from detector.video import SUFFIXES, Frame, Video, VideoReader, probe, still_fra
 PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg"))
 LONGEST_STEP_S = 10.0
 """Pictures further apart in time are taken as this far apart."""
-LARGEST_PICTURE_PX = 150_000_000
 
 
 class Drive(Protocol):
@@ -45,6 +44,10 @@ class Drive(Protocol):
     @property
     def damaged(self) -> str:
         """What could not be read of it, in words; empty when all could."""
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether part of the drive is missing for that reason."""
 
     def fixes(self, gps_offset_s: float) -> Fixes:
         """The drive's fixes, tied to its own time."""
@@ -75,21 +78,24 @@ class VideoDrive:
         self.name, self.path, self.log = name, path, log
         self.video: Video = probe(path)
         self._reader = VideoReader(path)
+        self._wanted_s = 0.0
 
     @property
     def duration_s(self) -> float:
         return self.video.duration_s
 
     @property
-    def damaged(self) -> str:
-        missing_s = self.duration_s - self._reader.last_time_s
-        if self._reader.damaged:
-            return f"{self._reader.damaged} damaged packets skipped, read to {self._reader.last_time_s:.0f} s"
-        if self._exhausted and missing_s > max(2.0, 0.02 * self.duration_s):
-            return f"ends at {self._reader.last_time_s:.0f} s of {self.duration_s:.0f} s"
-        return ""
+    def cut_off(self) -> bool:
+        return self._reader.last_time_s < self._wanted_s - max(1.0, 0.01 * self.duration_s)
 
-    _exhausted = False
+    @property
+    def damaged(self) -> str:
+        faults = []
+        if self._reader.damaged:
+            faults.append(f"{self._reader.damaged} damaged packets skipped")
+        if self.cut_off:
+            faults.append(f"it ends at {self._reader.last_time_s:.0f} s of {self.duration_s:.0f} s")
+        return ", ".join(faults)
 
     def fixes(self, gps_offset_s: float) -> Fixes:
         if self.log is None:
@@ -115,9 +121,8 @@ class VideoDrive:
 
     def frames(self, trajectory: Trajectory, every_m: float) -> Iterator[Frame]:
         times_s = trajectory.sample_times(every_m, self.duration_s)
-        last_wanted = times_s[-1] if len(times_s) else 0.0
         yield from self._reader.frames_at(times_s)
-        self._exhausted = self._reader.last_time_s < last_wanted - 0.5
+        self._wanted_s = float(times_s[-1]) if len(times_s) else 0.0
 
 
 class PictureDrive:
@@ -155,11 +160,16 @@ class PictureDrive:
         return float(self.times_s[-1])
 
     @property
+    def cut_off(self) -> bool:
+        return bool(self._unreadable)
+
+    @property
     def damaged(self) -> str:
         if not self._unreadable:
             return ""
-        return f"{len(self._unreadable)} pictures unreadable or without position: " + ", ".join(
-            self._unreadable[:5]
+        return (
+            f"{len(self._unreadable)} pictures unreadable, without position or of another size: "
+            + ", ".join(self._unreadable[:5])
         )
 
     def fixes(self, gps_offset_s: float) -> Fixes:
@@ -177,10 +187,7 @@ class PictureDrive:
 
     def looks(self, count: int) -> list[NDArray[np.uint8]]:
         step = max(1, len(self.pictures) // count)
-        frames = self._read(range(0, len(self.pictures), step))
-        width_px, height_px = self.size_px
-        shape = (height_px, width_px)
-        return [reduced(frame.image) for frame in frames if frame.image.shape[:2] == shape]
+        return [reduced(frame.image) for frame in self._read(range(0, len(self.pictures), step))]
 
     def frames(self, trajectory: Trajectory, every_m: float) -> Iterator[Frame]:
         wanted, last_m = [], -np.inf
@@ -196,9 +203,12 @@ class PictureDrive:
             try:
                 with Image.open(self.pictures[index]) as picture:
                     upright = ImageOps.exif_transpose(picture).convert("RGB")
+                if upright.size != self.size_px:
+                    raise OSError("another size than the drive's other pictures")
                 yield Frame(index, float(self.times_s[index]), np.asarray(upright, np.uint8))
             except (OSError, Image.DecompressionBombError):
-                self._unreadable.append(self.pictures[index].name)
+                if self.pictures[index].name not in self._unreadable:
+                    self._unreadable.append(self.pictures[index].name)
 
 
 def _exif_row(path: Path) -> dict[str, float] | None:
@@ -272,7 +282,7 @@ def _is_footage(file: Path) -> bool:
 
 def _unique(stem: str, taken: set[str]) -> str:
     """A name that is safe in a file name and not taken yet."""
-    base = re.sub(r"[^\w.-]+", "_", stem).strip("._")[:80] or "drive"
+    base = re.sub(r"[^\w.-]+", "_", stem).strip("._-")[:80] or "drive"
     name, count = base, 1
     while name.lower() in taken:
         count += 1

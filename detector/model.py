@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,9 @@ def _load(path: Path) -> Any:
     from ultralytics.models import YOLO
 
     try:
-        model = YOLO(str(path.absolute()), task="detect")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the file's inner format; what matters is raised
+            model = YOLO(str(path.absolute()), task="detect")
         if getattr(model, "task", None) != "detect" or not hasattr(model.model, "yaml"):
             raise TypeError("no detection network in it")
         return model

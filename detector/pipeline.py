@@ -131,6 +131,7 @@ def detect_drive(
     with meter.stage("horizon"):
         camera, horizon_source = find_camera(drive, options)
     metres = trajectory.metres_driven(drive.duration_s)
+    begin_m = trajectory.at(0.0).distance_m
     tracker, sightings = Tracker(camera), list[Sighting]()
 
     def keep(tracks: Iterable[Track]) -> None:
@@ -144,7 +145,9 @@ def detect_drive(
         pose = trajectory.at(frame.time_s)
         with meter.stage("track"):
             keep(tracker.update(frame, pose, detections))
-        on_progress(Progress(meter.frames_judged, pose.distance_m, metres, time.perf_counter() - started))
+        on_progress(
+            Progress(meter.frames_judged, pose.distance_m - begin_m, metres, time.perf_counter() - started)
+        )
     with meter.stage("track"):
         keep(tracker.finish())
     return DriveResult(

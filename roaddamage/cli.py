@@ -22,7 +22,10 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     help=N_("Road damage from dashcam video: drives in, a map and lists of damages out."),
-    epilog=N_("Exit codes: 0 done, 1 failed (nothing changed), 2 bad usage, 3 a file was refused."),
+    epilog=N_(
+        "Exit codes: 0 done, 1 failed (nothing changed), 2 bad usage,"
+        " 3 a file was refused or could be read only in part."
+    ),
 )
 
 
@@ -191,7 +194,7 @@ def _detect(job: Job, translate: Translate, *, quiet: bool, as_json: bool) -> in
     elif not quiet:
         typer.echo(summary(outcome.report, translate))
         typer.echo(translate(N_("Map: {path}")).format(path=(job.out / "map.html").absolute()))
-    return FootageError.exit_code if outcome.refused else 0
+    return 0 if outcome.complete else FootageError.exit_code
 
 
 @app.command(help=SAMPLE_HELP)

@@ -44,10 +44,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job: the report as written, and what was refused."""
+    """What came of a job: the report as written, and whether all footage was used in full."""
 
     report: dict[str, Any]
-    refused: list[Refused]
+    complete: bool
 
 
 class Watcher:
@@ -69,7 +69,7 @@ class Watcher:
 def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
     """Run a job; the output folder is complete afterwards, or as it was.
 
-    Raises OutputError and ModelError. A drive that can't be used is in `Outcome.refused`; when none
+    Raises OutputError and ModelError. A drive that can't be used is named in the report; when none
     can, nothing is written.
     """
     started = time.perf_counter()
@@ -105,7 +105,7 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
         report["seconds"]["total"] = round(time.perf_counter() - started, 2)
         text = json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False)
         (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-    return Outcome(report, refused)
+    return Outcome(report, not refused and not any(result.drive.cut_off for result in results))
 
 
 def _run_drive(

@@ -1,0 +1,256 @@
+"""The main job end to end, as a user calls it: `roaddamage detect`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import pytest
+from conftest import BEGIN, SHARED, needs_shared, write_gpx, write_video
+from pyproj import Geod
+
+from detector.classes import CODES
+from detector.model import DEFAULT_MODEL
+
+GEOD = Geod(ellps="WGS84")
+
+
+def roaddamage(*arguments: object, **more: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "roaddamage", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"LC_ALL": "C.UTF-8"} | more.pop("env", {}),
+        **more,
+    )
+
+
+@pytest.fixture(scope="module")
+def found(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of the sample drive."""
+    out = tmp_path_factory.mktemp("found") / "out"
+    done = roaddamage("detect", sample, "--out", out, "--camera-height", 1.3, "--hfov", 65, "--lang", "en")
+    assert done.returncode == 0, done.stderr
+    assert str(out / "map.html") in done.stdout
+    return out
+
+
+def truth_of(sample: Path, report: dict[str, Any]) -> list[dict[str, Any]]:
+    """The true damages that the drive went past."""
+    features = json.loads(sample.with_suffix(".truth.geojson").read_text())["features"]
+    return [f for f in features if f["properties"]["along_m"] < report["driven_m"] + 8]
+
+
+def test_the_sample_s_damages_are_found_where_they_are(sample: Path, found: Path) -> None:
+    report = json.loads((found / "report.json").read_text())
+    features = json.loads((found / "damages.geojson").read_text())["features"]
+    truth = truth_of(sample, report)
+    assert len(features) == report["damages"] >= 8
+    matched, inside, sized = 0, 0, []
+    for feature in features:
+        own = feature["properties"]
+        lon, lat = feature["geometry"]["coordinates"]
+        distances = [GEOD.inv(lon, lat, *t["geometry"]["coordinates"])[2] for t in truth]
+        nearest = truth[int(np.argmin(distances))]["properties"]
+        inside += min(distances) < own["error_m"]
+        if nearest["class"] == own["class"] and min(distances) < 3:
+            matched += 1
+            sized.append(abs(own["width_m"] - nearest["width_m"]) < 0.6)
+    assert matched >= 0.7 * len(features), "most of what was found is really there, and called right"
+    assert inside >= 0.9 * len(features), "the stated errors hold"
+    assert np.mean(sized) > 0.8
+    assert report["drives"][0]["camera"]["horizon_source"] == "estimated"
+
+
+def test_parked_time_is_not_sampled(found: Path) -> None:
+    report = json.loads((found / "report.json").read_text())
+    assert report["frames"] == pytest.approx(report["driven_m"] / 2.5, abs=6)
+
+
+def test_report_says_what_it_ran_on(found: Path) -> None:
+    report = json.loads((found / "report.json").read_text())
+    assert set(report["damages_by_class"]) == set(CODES)
+    assert report["model"]["name"] == DEFAULT_MODEL.stem
+    assert len(report["model"]["sha256"]) == 64
+    assert {"decode", "model", "horizon", "track", "write", "total"} <= set(report["seconds"])
+    assert {"ultralytics", "torch", "roaddamage", "python"} <= set(report["versions"])
+    assert report["masked"] is False
+
+
+def test_every_file_opens_with_an_independent_reader(found: Path) -> None:
+    report = json.loads((found / "report.json").read_text())
+    layers = dict(pyogrio.list_layers(found / "damages.gpkg"))
+    assert layers == {"damages": "Point", "sightings": "Point", "track": "LineString"}
+    with sqlite3.connect(found / "damages.gpkg") as database:
+        assert database.execute("select count(*) from damages").fetchone() == (report["damages"],)
+        assert database.execute("select distinct srs_id from gpkg_geometry_columns").fetchall() == [(4326,)]
+    database.close()
+    raw = (found / "damages.csv").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.DictReader(raw.decode("utf-8-sig").splitlines()))
+    assert len(rows) == report["damages"]
+    for row in rows:
+        assert (found / row["picture"]).stat().st_size > 1000
+        assert (found / row["crop"]).stat().st_size > 300
+    lons = [float(row["longitude"]) for row in rows]
+    assert all(139.7 < lon < 139.8 for lon in lons)
+    assert rows[0]["first seen"].endswith("+09:00")
+
+
+def test_japanese_is_written_when_asked(short_drive: Path, tmp_path: Path) -> None:
+    done = roaddamage("detect", short_drive, "--out", tmp_path / "o", "--lang", "ja")
+    assert done.returncode == 0, done.stderr
+    assert "走行" in done.stdout
+    assert (tmp_path / "o/damages.csv").read_text("utf-8-sig").startswith("番号,分類記号")
+
+
+def test_json_for_scripts(short_drive: Path, tmp_path: Path) -> None:
+    done = roaddamage("detect", short_drive, "--out", tmp_path / "o", "--json")
+    assert json.loads(done.stdout) == json.loads((tmp_path / "o/report.json").read_text())
+    assert done.stderr == ""
+
+
+def test_a_folder_of_pictures_runs(tmp_path: Path) -> None:
+    from test_footage import picture_folder
+
+    folder = picture_folder(tmp_path / "walk")
+    done = roaddamage("detect", folder, "--out", tmp_path / "o", "--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["frames"], report["drives"][0]["gps"]["reader"]) == (0, 12, "exif")
+
+
+def test_a_log_for_several_videos(short_drive: Path, tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        shutil.copy(short_drive, tmp_path / name)
+    done = roaddamage(
+        "detect", tmp_path, "--gps", short_drive.with_suffix(".gpx"), "--out", tmp_path / "o", "--json"
+    )
+    assert [drive["frames"] for drive in json.loads(done.stdout)["drives"]] == [16, 16]
+
+
+def test_one_bad_file_never_stops_the_others(short_drive: Path, tmp_path: Path) -> None:
+    card = tmp_path / "card"
+    shutil.copytree(short_drive.parent, card)
+    (card / "empty.mp4").write_bytes(b"")
+    (card / "text.mp4").write_text("text")
+    write_video(card / "nogps.mp4", np.arange(30) / 30)
+    write_video(card / "late.mp4", np.arange(30) / 30, begin=datetime(2024, 6, 1, 3, 20, tzinfo=UTC))
+    write_gpx(card / "late.gpx", 30)
+    done = roaddamage("detect", card, "--out", tmp_path / "o", "--lang", "en")
+    assert done.returncode == 3
+    report = json.loads((tmp_path / "o/report.json").read_text())
+    assert [drive["name"] for drive in report["drives"]] == ["short"]
+    reasons = {Path(one["path"]).name: one["reason"] for one in report["refused"]}
+    for name, word in {
+        "empty.mp4": "empty",
+        "text.mp4": "not a video",
+        "nogps.mp4": "--gps",
+        "late.mp4": "does not overlap",
+    }.items():
+        assert word in reasons[name]
+        assert name in done.stderr
+
+
+def bad_model(tmp_path: Path) -> Path:
+    path = tmp_path / "m.pt"
+    path.write_text("no model")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        pytest.param(["nowhere.mp4"], 3, ["nowhere.mp4", "does not exist"], id="missing file"),
+        pytest.param(["VIDEO", "--model", "BAD_MODEL"], 2, ["m.pt", "not a YOLO"], id="no model"),
+        pytest.param(["VIDEO", "--device", "cuda:99"], 2, ["cuda:99", "--device cpu"], id="no CUDA"),
+        pytest.param(["VIDEO", "--device", "gpu"], 2, ["gpu", "cuda:N"], id="no device"),
+        pytest.param(["VIDEO", "--gps", "none.gpx"], 3, ["none.gpx", "can't be read"], id="no log"),
+        pytest.param(["VIDEO", "--every-m", "0"], 2, ["--every-m"], id="sampling of nothing"),
+        pytest.param(["VIDEO", "--confidence", "7"], 2, ["--confidence"], id="confidence beyond 1"),
+        pytest.param(["VIDEO", "--camera-height", "20"], 2, ["0.3 and 5"], id="camera on a tower"),
+        pytest.param(["VIDEO", "--timezone", "Mars/Base"], 2, ["Mars/Base"], id="no such zone"),
+        pytest.param(["VIDEO"], 2, ["not empty", "--overwrite"], id="output not empty"),
+        pytest.param([], 2, ["FOOTAGE"], id="nothing given"),
+    ],
+)
+def test_bad_use_is_told_and_changes_nothing(
+    short_drive: Path, tmp_path: Path, arguments: list[str], code: int, words: list[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "map.html").write_text("earlier")
+    known = {"VIDEO": str(short_drive), "BAD_MODEL": str(bad_model(tmp_path))}
+    given = [known.get(argument, argument) for argument in arguments]
+    overwrite = [] if "not empty" in words else ["--overwrite"]
+    done = roaddamage("detect", *given, "--out", out, *overwrite, "--lang", "en")
+    assert done.returncode == code
+    assert [word for word in words if word not in done.stderr.replace("\n", " ")] == []
+    assert "Traceback" not in done.stderr
+    assert {path.name: path.read_text() for path in out.iterdir()} == {"map.html": "earlier"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.pt", "out"]
+
+
+def test_a_full_disk_is_told_and_changes_nothing(sample: Path, tmp_path: Path) -> None:
+    """The kernel refuses writes beyond a size, as it does on a full disk."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "map.html").write_text("earlier")
+
+    def small_files_only() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    done = roaddamage(
+        "detect", sample, "--out", out, "--overwrite", "--lang", "en",
+        preexec_fn=small_files_only, env={"PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "can't be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert {path.name: path.read_text() for path in out.iterdir()} == {"map.html": "earlier"}
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_overwriting_replaces_earlier_results(short_drive: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for _ in range(2):
+        assert roaddamage("detect", short_drive, "--out", out, "--overwrite", "--quiet").returncode == 0
+    assert json.loads((out / "report.json").read_text())["damages"] == 0
+    assert BEGIN.isoformat()[:10] in (out / "map.html").read_text()
+
+
+@needs_shared("data/drives/RS290.mp4")
+@pytest.mark.parametrize(("name", "least", "metres"), [("RS290", 20, 310), ("DF251", 30, 370)])
+def test_real_drives_show_their_damage(tmp_path: Path, name: str, least: int, metres: float) -> None:
+    out = tmp_path / "out"
+    done = roaddamage("detect", SHARED / f"data/drives/{name}.mp4", "--out", out, "--json")
+    report = json.loads(done.stdout)
+    assert report["damages"] >= least
+    assert report["driven_m"] == pytest.approx(metres, rel=0.02)
+    assert report["drives"][0]["camera"]["horizon"] < 0, "the horizon lies above these pictures"
+    assert report["drives"][0]["frames_repeated"] > 50, "each picture is shown for half a second"
+
+
+@needs_shared("data/drives/RS290.mp4")
+def test_a_real_drive_given_twice_is_counted_once(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        for suffix in (".mp4", ".gpx"):
+            shutil.copy(SHARED / f"data/drives/RS290{suffix}", tmp_path / f"{name}{suffix}")
+    once = json.loads(roaddamage("detect", tmp_path / "one.mp4", "--out", tmp_path / "o1", "--json").stdout)
+    both = json.loads(
+        roaddamage(
+            "detect", tmp_path / "one.mp4", tmp_path / "two.mp4", "--out", tmp_path / "o2", "--json"
+        ).stdout
+    )
+    assert both["sightings"] == 2 * once["sightings"]
+    assert both["damages"] == once["damages"]

@@ -1,0 +1,73 @@
+"""Sightings of several drives become damages, each once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detector.classes import ALLIGATOR_CRACK, LONGITUDINAL_CRACK, POTHOLE, TRANSVERSE_CRACK
+from detector.sightings import Sighting, error_radius_m
+from maps.merge import merge
+
+ONE = Sighting(
+    drive="a", class_id=POTHOLE, confidence=0.8, lon=139.75, lat=35.65,
+    covariance_m2=((4.0, 0.0), (0.0, 4.0)), heading_deg=0.0, length_m=0.5, length_sd_m=0.1,
+    width_m=0.5, width_sd_m=0.1, area_m2=0.2, area_sd_m2=0.1,
+    time_s=1.0, utc_s=1.7e9, frames=2, model="m", evidence="e.jpg", crop="c.jpg",
+)  # fmt: skip
+
+
+def at(north_m: float, *, drive: str = "b", class_id: int = POTHOLE, **more: object) -> Sighting:
+    return replace(ONE, lat=35.65 + north_m / 110_941, drive=drive, class_id=class_id, **more)
+
+
+@pytest.mark.parametrize(
+    ("other", "count"),
+    [
+        pytest.param(at(3), 1, id="within the errors: the same"),
+        pytest.param(at(12), 2, id="far beyond the errors: another"),
+        pytest.param(at(12, covariance_m2=((100.0, 0.0), (0.0, 100.0))), 1, id="a poor fix reaches further"),
+        pytest.param(at(0.5, class_id=TRANSVERSE_CRACK), 2, id="classes that can't be one thing"),
+    ],
+)
+def test_two_drives(other: Sighting, count: int) -> None:
+    assert len(merge([[ONE], [other]])) == count
+
+
+def test_a_crack_that_became_alligator_is_one_damage() -> None:
+    first = at(0, drive="a", class_id=LONGITUDINAL_CRACK, confidence=0.5)
+    (damage,) = merge([[first], [at(1, class_id=ALLIGATOR_CRACK, confidence=0.9)]])
+    assert damage.class_id == ALLIGATOR_CRACK
+
+
+def test_two_sightings_of_one_drive_are_two_damages() -> None:
+    assert len(merge([[ONE, at(0.5, drive="a")]])) == 2
+
+
+def test_conflicts_are_settled_over_all_pairs_at_once() -> None:
+    """Taking the nearest first would join 3 with 2 and leave 0 and 5 apart."""
+    damages = merge([[at(0, drive="a"), at(3, drive="a")], [at(2), at(5)]])
+    places = [sorted(round((s.lat - 35.65) * 110_941) for s in damage.sightings) for damage in damages]
+    assert sorted(places) == [[0, 2], [3, 5]]
+
+
+def test_fusing_weighs_by_precision_and_narrows_the_error() -> None:
+    sure = replace(ONE, covariance_m2=((1.0, 0.0), (0.0, 1.0)))
+    unsure = at(4, covariance_m2=((9.0, 0.0), (0.0, 9.0)))
+    (damage,) = merge([[sure], [unsure]])
+    assert (damage.lat - 35.65) * 110_941 == pytest.approx(0.4, abs=0.01)
+    assert damage.error_m == pytest.approx(math.sqrt(5.991 * 0.9), rel=1e-3)
+
+
+def test_no_drive_and_empty_drives() -> None:
+    assert merge([]) == []
+    assert len(merge([[], [ONE], []])) == 1
+
+
+def test_error_radius_holds_95_percent() -> None:
+    covariance = np.array([[4.0, 1.0], [1.0, 2.0]])
+    drawn = np.random.default_rng(0).multivariate_normal([0, 0], covariance, 20_000)
+    assert (np.hypot(*drawn.T) < error_radius_m(covariance)).mean() == pytest.approx(0.97, abs=0.02)
