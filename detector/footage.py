@@ -42,8 +42,8 @@ class Drive(Protocol):
         """Seconds from the first frame to the last."""
 
     @property
-    def damaged(self) -> str:
-        """What could not be read of it, in words; empty when all could."""
+    def faults(self) -> list[FootageError]:
+        """What could not be read of it; empty when all could."""
 
     @property
     def cut_off(self) -> bool:
@@ -89,13 +89,19 @@ class VideoDrive:
         return self._reader.last_time_s < self._wanted_s - max(1.0, 0.01 * self.duration_s)
 
     @property
-    def damaged(self) -> str:
+    def faults(self) -> list[FootageError]:
         faults = []
         if self._reader.damaged:
-            faults.append(f"{self._reader.damaged} damaged packets skipped")
+            faults.append(FootageError(N_("{count} damaged packets skipped"), count=self._reader.damaged))
         if self.cut_off:
-            faults.append(f"it ends at {self._reader.last_time_s:.0f} s of {self.duration_s:.0f} s")
-        return ", ".join(faults)
+            faults.append(
+                FootageError(
+                    N_("the file ends at {end} s of {length} s: copy it from the card again"),
+                    end=round(self._reader.last_time_s),
+                    length=round(self.duration_s),
+                )
+            )
+        return faults
 
     def fixes(self, gps_offset_s: float) -> Fixes:
         if self.log is None:
@@ -164,13 +170,16 @@ class PictureDrive:
         return bool(self._unreadable)
 
     @property
-    def damaged(self) -> str:
+    def faults(self) -> list[FootageError]:
         if not self._unreadable:
-            return ""
-        return (
-            f"{len(self._unreadable)} pictures unreadable, without position or of another size: "
-            + ", ".join(self._unreadable[:5])
-        )
+            return []
+        return [
+            FootageError(
+                N_("{count} pictures unreadable, without position or of another size: {names}"),
+                count=len(self._unreadable),
+                names=", ".join(self._unreadable[:5]),
+            )
+        ]
 
     def fixes(self, gps_offset_s: float) -> Fixes:
         return tie_clocks(fixes_from_rows(self._rows, "exif"), None, self.duration_s)

@@ -42,7 +42,9 @@ class Detections:
 
 
 class Model:
-    """A YOLO model on one device; `name`, `sha256` and `device` say which in every report."""
+    """A YOLO model on one device; `name`, `sha256` and `device` say which in every report;
+    `batch` is how many pictures at once suit the device.
+    """
 
     def __init__(self, path: Path = DEFAULT_MODEL, device: str = "auto") -> None:
         """Load a checkpoint; only known model classes are unpickled.
@@ -63,6 +65,7 @@ class Model:
         self._class_ids = _class_ids(path, self._yolo.names)
         self.image_px = int(self._yolo.overrides.get("imgsz") or 640)
         self._half = self.device.startswith("cuda")
+        self.batch = 32 if self._half else 8
 
     def detect(self, images: Sequence[NDArray[np.uint8]], confidence: float = 0.25) -> list[Detections]:
         """Boxes at or above `confidence` in each picture, (H, W, 3) uint8 RGB, in one batch.

@@ -45,7 +45,6 @@ class Options:
     camera_height_m: float | None = None
     hfov_deg: float | None = None
     horizon: float | None = None
-    batch: int = 8
 
 
 @dataclass(frozen=True)
@@ -194,7 +193,7 @@ def _without_repeats(frames: Iterable[Frame], meter: Meter) -> Iterator[Frame]:
 def _detections(
     frames: Iterator[Frame], model: Model, options: Options, meter: Meter
 ) -> Iterator[tuple[Frame, Detections]]:
-    while batch := list(islice(frames, options.batch)):
+    while batch := list(islice(frames, model.batch)):
         with meter.stage("model"):
             found = model.detect([frame.image for frame in batch], options.confidence)
         for frame, detections in zip(batch, found, strict=True):

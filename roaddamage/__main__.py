@@ -1,5 +1,8 @@
 """`python -m roaddamage`."""
 
+import signal
+import sys
+
 import typer
 
 from roaddamage.cli import app, localised
@@ -8,6 +11,8 @@ from roaddamage.language import preferred_language, translation
 
 def main() -> None:
     """Entry point of the installed command."""
+    # Asked to end, it cleans up behind it as it does on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     command = typer.main.get_command(app)
     localised(command, translation(preferred_language()))(prog_name="roaddamage")
 

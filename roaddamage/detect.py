@@ -143,7 +143,7 @@ def _report(
         "driven_m": round(sum(result.metres for result in results), 1),
         "frames": sum(result.meter.frames_judged for result in results),
         "seconds": {stage: round(value, 2) for stage, value in stages.items()},
-        "drives": [_drive_report(result, job.zone) for result in results],
+        "drives": [_drive_report(result, job.zone, translate) for result in results],
         "refused": [{"path": str(one.path), "reason": one.error.message(translate)} for one in refused],
         "model": {"name": model.name, "sha256": model.sha256, "device": model.device},
         "options": asdict(job.options),
@@ -153,7 +153,7 @@ def _report(
     }
 
 
-def _drive_report(result: DriveResult, zone: ZoneInfo) -> dict[str, Any]:
+def _drive_report(result: DriveResult, zone: ZoneInfo, translate: Translate) -> dict[str, Any]:
     return {
         "name": result.drive.name,
         "path": str(result.drive.path),
@@ -164,7 +164,7 @@ def _drive_report(result: DriveResult, zone: ZoneInfo) -> dict[str, Any]:
         "frames": result.meter.frames_judged,
         "frames_repeated": result.meter.frames_repeated,
         "boxes": result.meter.boxes,
-        "damaged": result.drive.damaged,
+        "faults": [fault.message(translate) for fault in result.drive.faults],
         "gps": {
             "reader": result.reader,
             "fixes": result.fixes,

@@ -10,6 +10,7 @@ from detector.errors import N_, Translate
 from detector.footage import Drive, Refused
 from detector.pipeline import DriveResult
 from detector.pipeline import Progress as Moved
+from detector.telemetry.clock import ASSUMED
 from roaddamage.detect import Watcher
 
 
@@ -69,15 +70,14 @@ class Terminal(Watcher):
 
     def drive_refused(self, refused: Refused) -> None:
         self._done()
-        self.console.print(
-            f"{refused.path}: {refused.error.message(self.translate)}", markup=False, style="red"
-        )
+        message = refused.error.message(self.translate)
+        where = "" if str(refused.path) in message else f"{refused.path}: "
+        self.console.print(where + message, markup=False, style="red")
 
     def _doubts(self, result: DriveResult) -> list[str]:
-        _, doubts = self.translate, []
-        if result.drive.damaged:
-            doubts.append(_(N_("read only in part: {what}")).format(what=result.drive.damaged))
-        if "begin together" in result.clock:
+        _ = self.translate
+        doubts = [fault.message(_) for fault in result.drive.faults]
+        if result.clock == ASSUMED:
             doubts.append(
                 _(
                     N_(

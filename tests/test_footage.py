@@ -78,8 +78,7 @@ def test_bad_pictures_are_named_and_the_rest_used(tmp_path: Path) -> None:
     assert isinstance(drive, PictureDrive)
     assert len(drive.pictures) == 12
     assert drive.cut_off
-    assert "p100.jpg" in drive.damaged
-    assert "p101.jpg" in drive.damaged
+    assert "p100.jpg, p101.jpg" in str(drive.faults[0])
 
 
 def test_pictures_without_positions_are_refused(tmp_path: Path) -> None:
@@ -173,7 +172,7 @@ def test_a_truncated_video_is_refused_or_said_to_end_early(tmp_path: Path, *, fa
     frames = list(found.frames(trajectory_from_fixes(found.fixes(0.0)), 2.5))
     assert 10 < len(frames) < 35
     assert found.cut_off
-    assert "ends at" in found.damaged
+    assert "ends at" in str(found.faults[-1])
 
 
 def test_a_whole_video_is_not_said_to_end_early(short_drive: Path) -> None:
@@ -181,7 +180,7 @@ def test_a_whole_video_is_not_said_to_end_early(short_drive: Path) -> None:
     assert isinstance(drive, VideoDrive)
     frames = list(drive.frames(trajectory_from_fixes(drive.fixes(0.0)), 2.5))
     assert len(frames) == pytest.approx(16, abs=1)
-    assert (drive.cut_off, drive.damaged) == (False, "")
+    assert (drive.cut_off, drive.faults) == (False, [])
 
 
 def test_names_are_safe_in_file_names(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ import json
 import os
 import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -254,3 +256,16 @@ def test_a_real_drive_given_twice_is_counted_once(tmp_path: Path) -> None:
     )
     assert both["sightings"] == 2 * once["sightings"]
     assert both["damages"] == once["damages"]
+
+
+def test_asked_to_end_it_leaves_nothing_behind(sample: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "roaddamage", "detect", str(sample), "--out", str(tmp_path / "out")],
+        stderr=subprocess.DEVNULL,
+    )
+    while process.poll() is None and not list(tmp_path.glob(".out-*/evidence/*.jpg")):
+        time.sleep(0.02)
+    assert process.poll() is None, "it was done before it could be asked to end"
+    process.terminate()
+    assert process.wait(30) == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []

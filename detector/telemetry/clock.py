@@ -10,6 +10,8 @@ import numpy as np
 from detector.errors import N_, TelemetryError
 from detector.telemetry.fixes import Fixes
 
+ASSUMED = "taken to begin together"
+"""The clock of a log tied to a video that states no time."""
 SLACK_S = 60.0
 """A log this much longer than its video is still taken to begin with it."""
 
@@ -43,7 +45,7 @@ def tie_clocks(fixes: Fixes, start_utc_s: float | None, duration_s: float, offse
         return replace(
             fixes,
             time_s=fixes.utc_s - first_s + offset_s,
-            clock="taken to begin together: the video states no time",
+            clock=ASSUMED,
         )
     for hours in sorted(range(-12, 15), key=abs):
         zero_s = start_utc_s + hours * 3600 - offset_s
