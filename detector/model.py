@@ -42,8 +42,10 @@ class Detections:
 
 
 class Model:
-    """A YOLO model on one device; `name`, `sha256` and `device` say which in every report;
-    `batch` is how many pictures at once suit the device.
+    """A YOLO model on one device.
+
+    `name`, `sha256` and `device` say which in every report; `batch` is how many pictures at once
+    suit the device.
     """
 
     def __init__(self, path: Path = DEFAULT_MODEL, device: str = "auto") -> None:
