@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 from detector.errors import N_, FootageError, RoadDamageError, TelemetryError
 from detector.horizon import reduced
-from detector.telemetry import find_log, read_log
+from detector.telemetry import LOG_SUFFIXES, find_log, read_embedded, read_log
 from detector.telemetry.clock import tie_clocks
 from detector.telemetry.exif import read_exif
 from detector.telemetry.fixes import Fixes, fixes_from_rows
@@ -104,15 +104,20 @@ class VideoDrive:
         return faults
 
     def fixes(self, gps_offset_s: float) -> Fixes:
-        if self.log is None:
+        if self.log is not None:
+            log = read_log(self.log, self.path)
+            return tie_clocks(log, self.video.start_utc_s, self.duration_s, gps_offset_s)
+        fixes = read_embedded(self.path, self.duration_s)
+        if fixes is None:
             raise TelemetryError(
                 N_(
-                    "No GPS for {path}: put its log (GPX, NMEA or CSV) beside it under the same"
-                    " name, or give it with --gps."
+                    "No GPS in or for {path}: put its log ({kinds}) beside it under the same name, or"
+                    " give it with --gps."
                 ),
                 path=self.path,
+                kinds=", ".join(suffix.removeprefix(".") for suffix in LOG_SUFFIXES),
             )
-        return tie_clocks(read_log(self.log), self.video.start_utc_s, self.duration_s, gps_offset_s)
+        return replace(fixes, time_s=fixes.time_s + gps_offset_s)
 
     @property
     def size_px(self) -> tuple[int, int]:

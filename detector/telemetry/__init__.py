@@ -1,4 +1,4 @@
-"""GPS logs in, fixes out: one module a format, and the function that tells which one a file is."""
+"""GPS in, fixes out: one module a format, and the functions that tell which one a file is."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from detector.errors import N_, TelemetryError
+from detector.telemetry import seventy_mai
+from detector.telemetry.blackvue import read_gps_file
+from detector.telemetry.cues import read_srt
 from detector.telemetry.delimited import read_csv
+from detector.telemetry.embedded import read_embedded
 from detector.telemetry.fixes import Fixes
 from detector.telemetry.gpx import read_gpx
+from detector.telemetry.igc import read_igc
+from detector.telemetry.kml import read_kml
 from detector.telemetry.nmea import read_nmea
+
+__all__ = ["LOG_SUFFIXES", "find_log", "read_embedded", "read_log"]
 
 READERS: dict[str, Callable[[Path], Fixes]] = {
     ".gpx": read_gpx,
@@ -20,12 +28,17 @@ READERS: dict[str, Callable[[Path], Fixes]] = {
     ".txt": read_nmea,
     ".csv": read_csv,
     ".tsv": read_csv,
+    ".kml": read_kml,
+    ".igc": read_igc,
+    ".gps": read_gps_file,
+    ".srt": read_srt,
 }
+LOG_SUFFIXES = tuple(READERS)
 LARGEST_LOG_BYTES = 200_000_000
 
 
-def read_log(path: Path) -> Fixes:
-    """Fixes of a log file, by its suffix.
+def read_log(path: Path, footage: Path | None = None) -> Fixes:
+    """Fixes of a log file, by its suffix; of a log for several clips, those of `footage`.
 
     Raises TelemetryError for a file that is missing, too large, of no known kind, or without a fix.
     """
@@ -43,7 +56,10 @@ def read_log(path: Path) -> Fixes:
                 path=path,
                 size=path.stat().st_size // 1_000_000,
             )
-        fixes = reader(path)
+        if reader is read_nmea and _begins_with(path, seventy_mai.HEAD):
+            fixes = seventy_mai.read_gps_data(path, footage)
+        else:
+            fixes = reader(path)
     except OSError as error:
         raise TelemetryError(
             N_("The GPS log {path} can't be read: {reason}."), path=path, reason=error.strerror
@@ -56,10 +72,19 @@ def read_log(path: Path) -> Fixes:
 
 
 def find_log(footage: Path) -> Path | None:
-    """The log beside a video: same folder, same stem, a known suffix in either case."""
+    """The log that belongs to a video.
+
+    Beside it, with the same stem and a known suffix in either case; else its card's `GPSData*.txt`.
+    """
     beside = {
         path.suffix.lower(): path
         for path in footage.parent.glob(glob.escape(footage.stem) + ".*")
         if path != footage
     }
-    return next((beside[suffix] for suffix in READERS if suffix in beside), None)
+    found = next((beside[suffix] for suffix in READERS if suffix in beside), None)
+    return found or seventy_mai.find_gps_data(footage)
+
+
+def _begins_with(path: Path, text: str) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(text)) == text.encode()

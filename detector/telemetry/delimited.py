@@ -16,7 +16,7 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "lon": ("lon", "lng", "long", "longitude", "経度", "東経"),
     "time": ("utc", "time", "timestamp", "datetime", "date_time", "日時", "時刻", "日付時刻"),
     "date": ("date", "日付", "年月日"),
-    "time_s": ("time_s", "video_s", "media_s", "経過時間", "経過秒"),
+    "time_s": ("time_s", "video_s", "media_s", "time_seconds", "seconds", "経過時間", "経過秒"),
     "speed_kmh": ("speed_kmh", "speed_km_h", "km_h", "kmh", "速度", "時速", "車速"),
     "speed_mps": ("speed_mps", "speed_m_s", "m_s", "mps"),
     "speed": ("speed",),

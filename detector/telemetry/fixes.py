@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+Row = dict[str, float]
+"""One fix on its way into `Fixes`: its columns' names and values, those it has."""
+
 DEFAULT_ACCURACY_M = 4.0
 """Standard error of one axis of a consumer receiver in a street, where the log says nothing."""
 METRES_PER_DOP = 2.5
@@ -34,6 +37,8 @@ class Fixes:
     reader: str
     clock: str = ""
     """How media time and the log's clock were tied, in words."""
+    clock_residual_s: float = np.nan
+    """Median distance of the fixes' own clock from that tie."""
 
     def __post_init__(self) -> None:
         columns = (self.lat, self.utc_s, self.time_s, self.accuracy_m, self.speed_mps, self.heading_deg)
@@ -58,16 +63,17 @@ class Fixes:
         )
 
 
-def fixes_from_rows(rows: list[dict[str, float]], reader: str) -> Fixes:
+def fixes_from_rows(rows: list[Row], reader: str) -> Fixes:
     """Fixes from one dict a fix; missing keys become NaN (accuracy: the default).
 
     Positions no receiver gives (0/0, off the globe, not a number) are left out.
     """
+    rows = usable(rows)
 
     def column(name: str, default: float = np.nan) -> Floats:
         return np.array([row.get(name, default) for row in rows], float)
 
-    fixes = Fixes(
+    return Fixes(
         lon=column("lon"),
         lat=column("lat"),
         utc_s=column("utc_s"),
@@ -77,6 +83,14 @@ def fixes_from_rows(rows: list[dict[str, float]], reader: str) -> Fixes:
         heading_deg=column("heading_deg"),
         reader=reader,
     )
-    real = (np.abs(fixes.lat) <= 90) & (np.abs(fixes.lon) <= 180)
-    real &= (fixes.lat != 0) | (fixes.lon != 0)
-    return fixes.chosen(real)
+
+
+def usable(rows: list[Row]) -> list[Row]:
+    """The rows whose position is one on the globe, and not the 0/0 of a receiver without a fix."""
+    return [
+        row
+        for row in rows
+        if abs(row.get("lat", np.nan)) <= 90
+        and abs(row.get("lon", np.nan)) <= 180
+        and (row["lat"] != 0 or row["lon"] != 0)
+    ]
