@@ -7,6 +7,7 @@ answer the same four questions: how long, where (fixes), a few looks, and the fr
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,20 +16,23 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from detector.errors import N_, FootageError, RoadDamageError, TelemetryError
 from detector.horizon import reduced
 from detector.telemetry import LOG_SUFFIXES, find_log, read_embedded, read_log
-from detector.telemetry.clock import tie_clocks
+from detector.telemetry.clock import Hints, tie_clocks
 from detector.telemetry.exif import read_exif
-from detector.telemetry.fixes import Fixes, fixes_from_rows
-from detector.trajectory import Trajectory
+from detector.telemetry.fixes import Fixes, Row, fixes_from_rows
+from detector.trajectory import LONGEST_GAP_S, Trajectory
 from detector.video import SUFFIXES, Frame, Video, VideoReader, probe, still_frames
 
 PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg"))
-LONGEST_STEP_S = 10.0
-"""Pictures further apart in time are taken as this far apart."""
+PAUSE_S = 60.0
+"""Pictures further apart in time are of two stretches; nearer ones are at most `LONGEST_GAP_S` apart."""
+LOST_SHARE = 0.02
+"""A drive that lost more of its frames than this was read only in part."""
+LONGEST_NAME_BYTES = 80
 
 
 class Drive(Protocol):
@@ -46,10 +50,10 @@ class Drive(Protocol):
         """What could not be read of it; empty when all could."""
 
     @property
-    def cut_off(self) -> bool:
+    def incomplete(self) -> bool:
         """Whether part of the drive is missing for that reason."""
 
-    def fixes(self, gps_offset_s: float) -> Fixes:
+    def fixes(self, hints: Hints) -> Fixes:
         """The drive's fixes, tied to its own time."""
 
     @property
@@ -85,15 +89,24 @@ class VideoDrive:
         return self.video.duration_s
 
     @property
-    def cut_off(self) -> bool:
+    def _cut_off(self) -> bool:
         return self._reader.last_time_s < self._wanted_s - max(1.0, 0.01 * self.duration_s)
+
+    @property
+    def incomplete(self) -> bool:
+        lost = self._reader.damaged + self._reader.other_size
+        return self._cut_off or lost > LOST_SHARE * max(self._reader.decoded, 1)
 
     @property
     def faults(self) -> list[FootageError]:
         faults = []
         if self._reader.damaged:
             faults.append(FootageError(N_("{count} damaged packets skipped"), count=self._reader.damaged))
-        if self.cut_off:
+        if self._reader.other_size:
+            faults.append(
+                FootageError(N_("{count} frames of another size left out"), count=self._reader.other_size)
+            )
+        if self._cut_off:
             faults.append(
                 FootageError(
                     N_("the file ends at {end} s of {length} s: copy it from the card again"),
@@ -103,10 +116,10 @@ class VideoDrive:
             )
         return faults
 
-    def fixes(self, gps_offset_s: float) -> Fixes:
+    def fixes(self, hints: Hints) -> Fixes:
         if self.log is not None:
             log = read_log(self.log, self.path)
-            return tie_clocks(log, self.video.start_utc_s, self.duration_s, gps_offset_s)
+            return tie_clocks(log, self.video.start_utc_s, self.duration_s, hints)
         fixes = read_embedded(self.path, self.duration_s)
         if fixes is None:
             raise TelemetryError(
@@ -117,7 +130,7 @@ class VideoDrive:
                 path=self.path,
                 kinds=", ".join(suffix.removeprefix(".") for suffix in LOG_SUFFIXES),
             )
-        return replace(fixes, time_s=fixes.time_s + gps_offset_s)
+        return replace(fixes, time_s=fixes.time_s + hints.gps_offset_s)
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -142,14 +155,14 @@ class PictureDrive:
     def __init__(self, folder: Path, name: str, pictures: list[Path]) -> None:
         self.name, self.path = name, folder
         self._unreadable: list[str] = []
-        rows = []
+        found: list[tuple[float, Path, Row]] = []
         for path in sorted(pictures):
             row = _exif_row(path)
             if row is None:
                 self._unreadable.append(path.name)
             else:
-                rows.append((row.get("utc_s", np.nan), path, row))
-        if not rows:
+                found.append((row.get("utc_s", row.get("local_s", np.nan)), path, row))
+        if not found:
             raise TelemetryError(
                 N_(
                     "None of the {count} pictures in {path} carries a GPS position. Switch on"
@@ -158,20 +171,23 @@ class PictureDrive:
                 count=len(pictures),
                 path=folder,
             )
-        if all(np.isfinite(utc_s) for utc_s, _, _ in rows):
-            rows.sort(key=lambda row: (row[0], row[1]))
-        self.pictures = [path for _, path, _ in rows]
-        utc = np.array([utc_s for utc_s, _, _ in rows])
-        steps = np.where(np.isfinite(np.diff(utc)), np.clip(np.diff(utc), 0.05, LONGEST_STEP_S), 1.0)
-        self.times_s = np.concatenate([[0.0], np.cumsum(steps)])
-        self._rows = [row | {"time_s": float(t)} for (_, _, row), t in zip(rows, self.times_s, strict=True)]
+        if all(np.isfinite(moment_s) for moment_s, _, _ in found):
+            found.sort(key=lambda one: (one[0], one[1]))
+        self.pictures = [path for _, path, _ in found]
+        apart_s = np.diff([moment_s for moment_s, _, _ in found])
+        steps_s = np.where(np.isfinite(apart_s), np.clip(apart_s, 0.05, LONGEST_GAP_S), 1.0)
+        steps_s[apart_s > PAUSE_S] = LONGEST_GAP_S + 1  # a gap in the trajectory: not driven through
+        self.times_s = np.concatenate([[0.0], np.cumsum(steps_s)])
+        self._rows = [
+            row | {"time_s": float(time_s)} for (_, _, row), time_s in zip(found, self.times_s, strict=True)
+        ]
 
     @cached_property
     def duration_s(self) -> float:
         return float(self.times_s[-1])
 
     @property
-    def cut_off(self) -> bool:
+    def incomplete(self) -> bool:
         return bool(self._unreadable)
 
     @property
@@ -186,18 +202,26 @@ class PictureDrive:
             )
         ]
 
-    def fixes(self, gps_offset_s: float) -> Fixes:
-        return tie_clocks(fixes_from_rows(self._rows, "exif"), None, self.duration_s)
+    def fixes(self, hints: Hints) -> Fixes:
+        rows = [
+            row | {"utc_s": row["local_s"] - hints.local_offset_s} if "local_s" in row else row
+            for row in self._rows
+        ]
+        return tie_clocks(fixes_from_rows(rows, "exif"), None, self.duration_s)
 
     @cached_property
     def size_px(self) -> tuple[int, int]:
+        sizes: Counter[tuple[int, int]] = Counter()
         for path in self.pictures:
             try:
                 with Image.open(path) as picture:
-                    return ImageOps.exif_transpose(picture).size
+                    turned = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+                    sizes[picture.size[::-1] if turned else picture.size] += 1
             except (OSError, Image.DecompressionBombError):
                 continue
-        raise FootageError(N_("{path}: no picture in it can be decoded."), path=self.path)
+        if not sizes:
+            raise FootageError(N_("{path}: no picture in it can be decoded."), path=self.path)
+        return sizes.most_common(1)[0][0]
 
     def looks(self, count: int) -> list[NDArray[np.uint8]]:
         step = max(1, len(self.pictures) // count)
@@ -236,9 +260,11 @@ def find_drives(paths: list[Path], gps: Path | None = None) -> Iterator[Drive | 
     """Each path's drives, or what is wrong with it; one bad file never stops the others.
 
     A folder is searched with its subfolders: every video in it is a drive; a folder that holds
-    pictures and no video is one drive. `gps` is used for videos that have no log of their own.
+    pictures and no video is one drive. A file given twice is one drive. `gps` is used for every video,
+    in place of the log it may have of its own.
     """
     names: set[str] = set()
+    seen: set[Path] = set()
     for path in paths:
         try:
             found = list(_footage_in(path))
@@ -246,6 +272,9 @@ def find_drives(paths: list[Path], gps: Path | None = None) -> Iterator[Drive | 
             yield Refused(path, error)
             continue
         for place, pictures in found:
+            if place.resolve() in seen:
+                continue
+            seen.add(place.resolve())
             name = _unique(place.stem if not pictures else place.name, names)
             try:
                 if pictures:
@@ -270,7 +299,7 @@ def _footage_in(path: Path) -> Iterator[tuple[Path, list[Path]]]:
             yield path, []
             return
         list(path.iterdir())  # rglob passes over a folder it may not read without a word
-        files = [file for file in sorted(path.rglob("*")) if _is_footage(file)]
+        files = [file for file in sorted(path.rglob("*")) if _is_footage(file, path)]
     except OSError as error:
         raise FootageError(N_("{path} can't be read: {reason}."), path=path, reason=error.strerror) from error
     videos = [file for file in files if file.suffix.lower() in SUFFIXES]
@@ -289,14 +318,18 @@ def _footage_in(path: Path) -> Iterator[tuple[Path, list[Path]]]:
     yield from ((folder, them) for folder, them in pictures.items() if folder not in with_video)
 
 
-def _is_footage(file: Path) -> bool:
-    known = file.suffix.lower() in SUFFIXES | PICTURE_SUFFIXES
-    return known and not file.name.startswith("._") and file.is_file()
+def _is_footage(file: Path, top: Path) -> bool:
+    """Whether a file is footage: not hidden, and not evidence that an earlier run wrote."""
+    if file.suffix.lower() not in SUFFIXES | PICTURE_SUFFIXES or not file.is_file():
+        return False
+    hidden = any(part.startswith(".") for part in file.relative_to(top).parts)
+    return not hidden and not (file.parent.parent / "report.json").exists()
 
 
 def _unique(stem: str, taken: set[str]) -> str:
     """A name that is safe in a file name and not taken yet."""
-    base = re.sub(r"[^\w.-]+", "_", stem).strip("._-")[:80] or "drive"
+    base = re.sub(r"[^\w.-]+", "_", stem).strip("._-")
+    base = base.encode()[:LONGEST_NAME_BYTES].decode("utf-8", "ignore") or "drive"
     name, count = base, 1
     while name.lower() in taken:
         count += 1

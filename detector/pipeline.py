@@ -22,6 +22,7 @@ from detector.footage import Drive
 from detector.horizon import WORK_WIDTH_PX, find_vanishing_point
 from detector.model import Detections, Model
 from detector.sightings import Sighting, area
+from detector.telemetry.clock import Hints
 from detector.tracking import Track, Tracker
 from detector.trajectory import Trajectory, trajectory_from_fixes
 from detector.video import Frame
@@ -41,7 +42,7 @@ class Options:
 
     every_m: float = 2.5
     confidence: float = 0.25
-    gps_offset_s: float = 0.0
+    hints: Hints = field(default_factory=Hints)
     camera_height_m: float | None = None
     hfov_deg: float | None = None
     horizon: float | None = None
@@ -118,7 +119,7 @@ def detect_drive(
     """
     meter = Meter()
     started = time.perf_counter()
-    fixes = drive.fixes(options.gps_offset_s)
+    fixes = drive.fixes(options.hints)
     trajectory = trajectory_from_fixes(fixes)
     moments = np.linspace(0, drive.duration_s, 200)
     located_share = float(trajectory.covers(moments).mean())

@@ -138,8 +138,9 @@ def footprints(frame: Frame, pose: Pose, detections: Detections, camera: Camera)
         return []
     x1, y1, x2, y2 = detections.xyxy.T
     y2 = np.minimum(y2, camera.height_px)
-    left, near = camera.to_ground(x1, y2)
+    left, _ = camera.to_ground(x1, y2)
     right, _ = camera.to_ground(x2, y2)
+    _, near = camera.to_ground((x1 + x2) / 2, y2)
     _, far = camera.to_ground((x1 + x2) / 2, y1)
     far = np.where(np.isfinite(far), far, np.inf)
     far = np.minimum(far, np.maximum(FARTHEST_M, near) + 5)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pyproj import Transformer
+from shapely.geometry import LineString
 
 from detector.errors import N_, TelemetryError
 from detector.telemetry.fixes import Fixes
@@ -21,6 +23,7 @@ LONGEST_GAP_S = 10.0
 """Between fixes further apart than this, nobody knows where the vehicle was."""
 HEADING_BASE_M = 6.0
 """A heading is taken over at least this much road."""
+LINE_TOLERANCE_M = 0.3
 EDGE_S = 1.0
 """How far before the first and after the last fix positions are carried on."""
 
@@ -128,16 +131,38 @@ class Trajectory:
         times = np.interp(marks, metres, clock)
         return np.asarray(times[self.covers(times)])
 
-    def metres_driven(self, end_s: float) -> float:
-        """Metres driven between the footage's first frame and `end_s`, gaps left out."""
-        inside = (self.time_s >= 0) & (self.time_s <= end_s)
-        steps = np.diff(self.distance_m)
-        known = (np.diff(self.time_s) <= LONGEST_GAP_S) & inside[1:] & inside[:-1]
-        return float(steps[known].sum())
+    def spans(self, end_s: float) -> list[tuple[float, float]]:
+        """The stretches of time from 0 to `end_s` in which the position is known."""
+        edges = np.concatenate([[self.time_s[0] - EDGE_S], self.time_s, [self.time_s[-1] + EDGE_S]])
+        joined: list[tuple[float, float]] = []
+        for low, high in pairwise(edges):
+            if high - low > LONGEST_GAP_S or high <= 0 or low >= end_s:
+                continue
+            low, high = max(float(low), 0.0), min(float(high), end_s)
+            if joined and joined[-1][1] >= low:
+                joined[-1] = (joined[-1][0], high)
+            else:
+                joined.append((low, high))
+        return joined
 
-    def lonlat(self) -> Floats:
-        """The path as (n, 2) EPSG:4326, longitude first."""
-        return np.column_stack(self.frame.to_lonlat(self.east_m, self.north_m))
+    def metres_driven(self, end_s: float) -> float:
+        """Metres driven from 0 to `end_s`, gaps left out."""
+        return sum(self.at(high).distance_m - self.at(low).distance_m for low, high in self.spans(end_s))
+
+    def ways(self, end_s: float) -> list[Floats]:
+        """The way driven from 0 to `end_s`, one (n, 2) EPSG:4326 line for each stretch between gaps.
+
+        Points that lie within `LINE_TOLERANCE_M` of the line without them are left out.
+        """
+        lines = []
+        for low, high in self.spans(end_s):
+            inside = (self.time_s > low) & (self.time_s < high)
+            ends = (self.at(low), self.at(high))
+            east = np.concatenate([[ends[0].east_m], self.east_m[inside], [ends[1].east_m]])
+            north = np.concatenate([[ends[0].north_m], self.north_m[inside], [ends[1].north_m]])
+            line = LineString(np.column_stack([east, north])).simplify(LINE_TOLERANCE_M)
+            lines.append(np.column_stack(self.frame.to_lonlat(*np.asarray(line.coords).T)))
+        return lines
 
 
 def trajectory_from_fixes(fixes: Fixes) -> Trajectory:
@@ -150,7 +175,8 @@ def trajectory_from_fixes(fixes: Fixes) -> Trajectory:
     count = len(fixes)
     if count:
         fixes = fixes.chosen(np.concatenate([[True], np.diff(fixes.time_s) > 1e-3]))
-        frame = LocalFrame(float(np.median(fixes.lon)), float(np.median(fixes.lat)))
+        middle = len(fixes) // 2  # no median: it fails where the longitude turns over
+        frame = LocalFrame(float(fixes.lon[middle]), float(fixes.lat[middle]))
         east, north = frame.to_metres(fixes.lon, fixes.lat)
         kept = _without_jumps(fixes.time_s, east, north)
         fixes, east, north = fixes.chosen(kept), east[kept], north[kept]
@@ -178,32 +204,50 @@ def trajectory_from_fixes(fixes: Fixes) -> Trajectory:
 
 
 def _without_jumps(time_s: Floats, east: Floats, north: Floats) -> NDArray[np.bool_]:
-    """Fixes that can be reached from the last good one at a speed roads allow.
+    """Fixes that belong to one journey at speeds roads allow.
 
-    After five in a row that can't, the "last good one" itself is taken to be the outlier.
+    The fixes are cut where the next can't be reached in time; the longest piece is believed, and
+    every other that can be reached from what is kept so far, forwards and backwards. A single jump
+    falls out, and so do the stale positions of a receiver that has just woken up.
     """
-    kept = np.ones(len(time_s), bool)
-    last, refused = 0, 0
-    for index in range(1, len(time_s)):
-        reach = math.hypot(east[index] - east[last], north[index] - north[last])
-        if reach > FASTEST_MPS * (time_s[index] - time_s[last]) + 15 and refused < 5:
-            kept[index] = False
-            refused += 1
-            continue
-        if refused >= 5:
-            kept[last] = False
-            kept[index - refused : index] = True
-        last, refused = index, 0
+
+    def reachable(one: int, other: int) -> bool:
+        way = math.hypot(east[other] - east[one], north[other] - north[one])
+        return bool(way <= FASTEST_MPS * abs(time_s[other] - time_s[one]) + 15)
+
+    cuts = [i for i in range(1, len(time_s)) if not reachable(i - 1, i)]
+    pieces = list(zip([0, *cuts], [*cuts, len(time_s)], strict=True))
+    main = max(range(len(pieces)), key=lambda i: pieces[i][1] - pieces[i][0])
+    kept = np.zeros(len(time_s), bool)
+    first, end = pieces[main]
+    kept[first:end] = True
+    for low, high in pieces[main + 1 :]:
+        if reachable(end - 1, low):
+            kept[low:high] = True
+            end = high
+    for low, high in reversed(pieces[:main]):
+        if reachable(high - 1, first):
+            kept[low:high] = True
+            first = low
     return kept
 
 
 def _speed_mps(fixes: Fixes, east: Floats, north: Floats) -> Floats:
-    """The receiver's own (Doppler) speed where it gives one, else way over time across a second."""
-    before = np.maximum(np.searchsorted(fixes.time_s, fixes.time_s - 1.01), 0)
-    after = np.minimum(np.searchsorted(fixes.time_s, fixes.time_s + 1.01, side="right") - 1, len(east) - 1)
+    """The receiver's own (Doppler) speed where it gives one, else way over time across a second.
+
+    Fixes further apart than that are taken with their neighbours. A speed that stays at nothing
+    while the positions move is no speed.
+    """
+    number = np.arange(len(east))
+    before = np.minimum(np.searchsorted(fixes.time_s, fixes.time_s - 1.01), number - 1).clip(0)
+    after = np.searchsorted(fixes.time_s, fixes.time_s + 1.01, side="right") - 1
+    after = np.maximum(after, number + 1).clip(max=len(east) - 1)
     spread = np.maximum(fixes.time_s[after] - fixes.time_s[before], 1e-3)
     derived = np.hypot(east[after] - east[before], north[after] - north[before]) / spread
-    return np.where(np.isfinite(fixes.speed_mps), fixes.speed_mps, derived)
+    given = fixes.speed_mps
+    if np.nanmax(given, initial=0.0) < STANDING_MPS < np.median(derived):
+        return np.asarray(derived, float)
+    return np.where(np.isfinite(given) & (given >= 0), given, derived)
 
 
 def _heading_rad(fixes: Fixes, east: Floats, north: Floats, distance: Floats) -> Floats:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas
 from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
-from shapely.geometry import LineString
+from shapely.geometry import MultiLineString
 
 from detector.classes import CLASSES, SEVERITIES
 from detector.errors import N_, Translate
@@ -52,10 +52,10 @@ HEADINGS = {
 
 @dataclass(frozen=True)
 class Driven:
-    """A drive's way, for the track layer: `lonlat` (n, 2) EPSG:4326."""
+    """A drive's way, for the track layer: `ways` are (n, 2) EPSG:4326, one for each stretch."""
 
     name: str
-    lonlat: NDArray[np.float64]
+    ways: list[NDArray[np.float64]]
     metres: float
     begin_utc_s: float | None
 
@@ -132,14 +132,14 @@ def sighting_table(damages: Sequence[Damage], zone: tzinfo) -> geopandas.GeoData
 
 
 def track_table(driven: Sequence[Driven], zone: tzinfo) -> geopandas.GeoDataFrame:
-    """One line a drive, EPSG:4326."""
+    """One line a drive, in as many parts as its GPS has gaps, EPSG:4326."""
     return geopandas.GeoDataFrame(
         {
             "drive": [drive.name for drive in driven],
             "driven_m": [round(drive.metres, 1) for drive in driven],
             "begin": [local_time(drive.begin_utc_s, zone) for drive in driven],
         },
-        geometry=[LineString(drive.lonlat) for drive in driven],
+        geometry=[MultiLineString(drive.ways) for drive in driven],
         crs=CRS,
     )
 
@@ -154,7 +154,7 @@ def write_geopackage(
         "track": track_table(driven, zone),
     }
     for name, table in layers.items():
-        kind = "LineString" if name == "track" else "Point"
+        kind = "MultiLineString" if name == "track" else "Point"
         try:
             table.to_file(path, layer=name, driver="GPKG", engine="pyogrio", geometry_type=kind)
         except (DataSourceError, DataLayerError, FeatureError) as error:

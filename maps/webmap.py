@@ -103,9 +103,9 @@ def write_map(
     figure.add_child(page)
     ways = folium.FeatureGroup(_("Driven track"), overlay=True)
     for drive in driven:
-        line = [(lat, lon) for lon, lat in drive.lonlat.tolist()]
-        folium.PolyLine(line, color=TRACK_COLOUR, weight=5, opacity=0.55).add_to(ways)
-        folium.CircleMarker(line[0], 4, color=TRACK_COLOUR, fill=True, fill_opacity=1).add_to(ways)
+        lines = [way[:, ::-1].tolist() for way in drive.ways]
+        folium.PolyLine(lines, color=TRACK_COLOUR, weight=5, opacity=0.55).add_to(ways)
+        folium.CircleMarker(lines[0][0], 4, color=TRACK_COLOUR, fill=True, fill_opacity=1).add_to(ways)
     ways.add_to(page)
     cluster = DamageCluster(_("Open the evidence picture"))
     page.add_child(cluster)
@@ -129,7 +129,7 @@ def write_map(
 
 
 def _fit(page: folium.Map, damages: Sequence[Damage], driven: Sequence[Driven]) -> None:
-    points = [drive.lonlat for drive in driven] + [np.array([[d.lon, d.lat]]) for d in damages]
+    points = [way for drive in driven for way in drive.ways] + [np.array([[d.lon, d.lat]]) for d in damages]
     if points:
         both = np.vstack(points)
         low, high = both.min(0), both.max(0)
@@ -185,7 +185,8 @@ def _size(seen: Sighting, _: Translate) -> str:
 
 
 def _clock(time_s: float) -> str:
-    return f"{int(time_s // 60)}:{time_s % 60:04.1f}"
+    tenths = round(time_s * 10)
+    return f"{tenths // 600}:{tenths % 600 / 10:04.1f}"
 
 
 def _when(utc_s: float | None, zone: tzinfo, _: Translate) -> str:

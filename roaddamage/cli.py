@@ -82,7 +82,10 @@ def detect(
         ),
     ],
     gps: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=N_("GPS log for videos that have none beside them."))
+        Path | None,
+        typer.Option(
+            metavar="FILE", help=N_("GPS log to use, in place of those in the videos or beside them.")
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder for the results."))] = Path("out"),
     model: Annotated[
@@ -135,23 +138,28 @@ def detect(
     ] = False,
 ) -> None:
     """Run the main job."""
+    from datetime import datetime, timedelta
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     from detector.camera import camera_for
     from detector.model import DEFAULT_MODEL
     from detector.pipeline import Options
+    from detector.telemetry.clock import Hints
     from roaddamage.detect import Job
 
     try:
         zone = ZoneInfo(timezone)
+        zone_offset_s = (datetime.now(zone).utcoffset() or timedelta()).total_seconds()
         camera_for(1280, 720, height_m=camera_height, hfov_deg=hfov, horizon=horizon)
-    except (ValueError, ZoneInfoNotFoundError) as error:
+    except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    except (OSError, ZoneInfoNotFoundError) as error:
+        raise typer.BadParameter(f"there is no time zone {timezone!r}; one is Asia/Tokyo") from error
     language = (lang or Language(preferred_language())).value
     options = Options(
         every_m=every_m,
         confidence=confidence,
-        gps_offset_s=gps_offset,
+        hints=Hints(gps_offset, zone_offset_s),
         camera_height_m=camera_height,
         hfov_deg=hfov,
         horizon=horizon,
@@ -176,7 +184,7 @@ def _detect(job: Job, translate: Translate, *, quiet: bool, as_json: bool) -> in
 
     from rich.console import Console
 
-    from roaddamage.detect import run, summary
+    from roaddamage.detect import reasons, run, summary
     from roaddamage.progress import Terminal
 
     console = Console(stderr=True, soft_wrap=True)
@@ -187,10 +195,11 @@ def _detect(job: Job, translate: Translate, *, quiet: bool, as_json: bool) -> in
         message = error.message(translate)
         console.print(message, markup=False, style="red")
         if as_json:
-            typer.echo(json.dumps({"error": message}, ensure_ascii=False))
+            refused = reasons(getattr(error, "refused", []), translate)
+            typer.echo(json.dumps({"error": message, "refused": refused}))
         return error.exit_code
     if as_json:
-        typer.echo(json.dumps(outcome.report, ensure_ascii=False))
+        typer.echo(json.dumps(outcome.report))
     elif not quiet:
         typer.echo(summary(outcome.report, translate))
         typer.echo(translate(N_("Map: {path}")).format(path=(job.out / "map.html").absolute()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+import re
 import time
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
@@ -73,7 +74,7 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
     can, nothing is written.
     """
     started = time.perf_counter()
-    check_free(job.out, overwrite=job.overwrite)
+    check_free(job.out, [*job.footage, *([job.gps] if job.gps else [])], overwrite=job.overwrite)
     model = Model(job.model, job.device)
     refused: list[Refused] = []
     results: list[DriveResult] = []
@@ -89,7 +90,7 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
                 results.append(result)
                 watcher.drive_ends(result)
         if not results:
-            raise FootageError(N_("None of the footage could be used; {path} is as it was."), path=job.out)
+            raise NothingUsableError(refused, job.out)
         damages = merge(result.sightings for result in results)
         driven = [_driven(result) for result in results]
         writing = time.perf_counter()
@@ -104,8 +105,19 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
         report["seconds"]["write"] = round(time.perf_counter() - writing, 2)
         report["seconds"]["total"] = round(time.perf_counter() - started, 2)
         text = json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False)
-        (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-    return Outcome(report, not refused and not any(result.drive.cut_off for result in results))
+        # A file name that is no text becomes JSON's own escape.
+        (folder / "report.json").write_bytes((text + "\n").encode("utf-8", "backslashreplace"))
+    return Outcome(report, not refused and not any(result.drive.incomplete for result in results))
+
+
+class NothingUsableError(FootageError):
+    """No drive could be used; `refused` says why for each."""
+
+    template = N_("None of the footage could be used; {path} is as it was.")
+
+    def __init__(self, refused: list[Refused], out: Path) -> None:
+        super().__init__(path=out)
+        self.refused = refused
 
 
 def _run_drive(
@@ -117,13 +129,20 @@ def _run_drive(
     try:
         return detect_drive(drive, model, job.options, evidence, watcher.drive_moves)
     except FootageError as error:
-        for picture in evidence.glob(f"{drive.name}-[0-9]*.jpg"):
-            picture.unlink()
+        own = re.compile(re.escape(drive.name) + r"-\d{4,}(-crop)?\.jpg")
+        for picture in evidence.iterdir():
+            if own.fullmatch(picture.name):
+                picture.unlink()
         return Refused(drive.path, error)
 
 
 def _driven(result: DriveResult) -> Driven:
-    return Driven(result.drive.name, result.trajectory.lonlat(), result.metres, result.trajectory.utc_at(0.0))
+    return Driven(
+        result.drive.name,
+        result.trajectory.ways(result.drive.duration_s),
+        result.metres,
+        result.trajectory.utc_at(0.0),
+    )
 
 
 def _report(
@@ -179,6 +198,11 @@ def _drive_report(result: DriveResult, zone: ZoneInfo, translate: Translate) -> 
             "focal_px": round(result.camera.focal_px, 1),
         },
     }
+
+
+def reasons(refused: list[Refused], translate: Translate) -> list[dict[str, str]]:
+    """Each refused path with its reason."""
+    return [{"path": str(one.path), "reason": one.error.message(translate)} for one in refused]
 
 
 def summary(report: dict[str, Any], translate: Translate) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,57 +11,98 @@ from pathlib import Path
 
 from detector.errors import N_, OutputError, OutputTakenError
 
-PARTS = ("map.html", "damages.gpkg", "damages.geojson", "damages.csv", "report.json", "evidence")
+PARTS = ("map.html", "damages.gpkg", "damages.geojson", "damages.csv", "evidence", "report.json")
 """What a run writes; nothing else in the folder is ever touched."""
+STAGE = ".unfinished-"
+"""Begins the name of the folder that a run writes into, within the output folder; its number follows."""
 
 
-def check_free(out: Path, *, overwrite: bool) -> None:
-    """Raise OutputError where `out` is a file, or holds anything and may not be written over."""
+def check_free(out: Path, inputs: list[Path], *, overwrite: bool) -> None:
+    """Raise OutputTakenError where `out` can't be written to, or holds what must not be replaced.
+
+    With `overwrite`, only the parts of an earlier run may be replaced, and never a run's own inputs.
+    """
     if out.exists() and not out.is_dir():
         raise OutputTakenError(N_("{path} is a file, not a folder. Give another --out."), path=out)
     try:
-        taken = out.is_dir() and any(out.iterdir())
+        taken = [path for path in out.iterdir() if not path.name.startswith(STAGE)] if out.is_dir() else []
     except OSError as error:
         raise _unwritable(out, error) from error
     if taken and not overwrite:
         raise OutputTakenError(
             N_("The folder {path} is not empty. Give another --out, or --overwrite."), path=out
         )
+    parts = [path for path in taken if path.name in PARTS]
+    if parts and not (out / "report.json").is_file():
+        raise OutputTakenError(
+            N_("{path} is not from an earlier run (no report.json beside it), and is not replaced."),
+            path=parts[0],
+        )
+    for part in parts:
+        for given in inputs:
+            if given.resolve().is_relative_to(part.resolve()):
+                raise OutputTakenError(
+                    N_("{path} is footage, and would be replaced by the results. Give another --out."),
+                    path=given,
+                )
 
 
 @contextmanager
 def staged(out: Path) -> Iterator[Path]:
     """A folder to write the parts into; at the end they replace those in `out`.
 
-    When anything goes wrong `out` is as it was. A full disk and the like become OutputError.
+    When anything goes wrong `out` is as it was. A full disk and the like become OutputError. What a
+    killed run left behind is cleared away.
     """
+    made = [path for path in (out, *out.parents) if not path.exists()]
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        out.mkdir(parents=True, exist_ok=True)
+        _clear_abandoned(out)
+        stage = Path(tempfile.mkdtemp(prefix=f"{STAGE}{os.getpid()}-", dir=out))
     except OSError as error:
         raise _unwritable(out, error) from error
     try:
-        yield folder
-        _swap(folder, out)
+        yield stage
+        _swap(stage, out)
+        made = []
     except OSError as error:
         raise _unwritable(out, error) from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(stage, ignore_errors=True)
+        for folder in made:
+            folder.rmdir()
 
 
-def _swap(folder: Path, out: Path) -> None:
-    """Put the staged parts in place of the old ones; on an error put the old ones back."""
-    out.mkdir(exist_ok=True)
-    aside = folder / "earlier"
+def _clear_abandoned(out: Path) -> None:
+    """Remove the stages of runs that are no more."""
+    for stage in out.glob(f"{STAGE}*"):
+        number = stage.name.removeprefix(STAGE).partition("-")[0]
+        if number.isdigit() and not _runs(int(number)):
+            shutil.rmtree(stage, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _swap(stage: Path, out: Path) -> None:
+    """Put the staged parts in place of the old ones; where that fails, put the old ones back."""
+    aside = stage / "earlier"
     aside.mkdir()
     moved: list[tuple[Path, Path]] = []
     try:
         for part in PARTS:
-            for source, target in ((out / part, aside / part), (folder / part, out / part)):
+            for source, target in ((out / part, aside / part), (stage / part, out / part)):
                 if source.exists():
                     source.rename(target)
                     moved.append((source, target))
-    except OSError:
+    except BaseException:  # also when asked to end in the middle
         for source, target in reversed(moved):
             target.rename(source)
         raise

@@ -10,7 +10,7 @@ from detector.errors import N_, Translate
 from detector.footage import Drive, Refused
 from detector.pipeline import DriveResult
 from detector.pipeline import Progress as Moved
-from detector.telemetry.clock import ASSUMED
+from detector.telemetry.clock import ASSUMED, SHIFTED
 from roaddamage.detect import Watcher
 
 
@@ -85,6 +85,12 @@ class Terminal(Watcher):
                         " (else give --gps-offset)"
                     )
                 )
+            )
+        if result.clock.startswith(SHIFTED):
+            doubts.append(
+                _(
+                    N_("the camera's clock is taken to run in another zone ({shift}): check a known place")
+                ).format(shift=result.clock.removeprefix(SHIFTED).strip())
             )
         if result.located_share < 0.98:
             share = f"{result.located_share:.0%}"

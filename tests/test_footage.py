@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import av
@@ -15,6 +15,8 @@ from PIL import ExifTags, Image
 
 from detector.errors import TelemetryError
 from detector.footage import Drive, PictureDrive, Refused, VideoDrive, find_drives
+from detector.telemetry.clock import Hints
+from detector.telemetry.exif import read_exif
 from detector.trajectory import trajectory_from_fixes
 
 
@@ -38,6 +40,13 @@ def write_picture(
     return path
 
 
+def opened(path: Path) -> Image.Image:
+    """The picture with its file closed."""
+    with Image.open(path) as picture:
+        picture.load()
+        return picture
+
+
 def picture_folder(folder: Path, count: int = 12, step_m: float = 5.0, *, timed: bool = True) -> Path:
     folder.mkdir()
     for index in range(count):
@@ -50,7 +59,7 @@ def picture_folder(folder: Path, count: int = 12, step_m: float = 5.0, *, timed:
 def test_a_folder_of_geotagged_pictures_is_a_drive(tmp_path: Path, *, timed: bool) -> None:
     (drive,) = find_drives([picture_folder(tmp_path / "walk", timed=timed)])
     assert isinstance(drive, PictureDrive)
-    fixes = drive.fixes(0.0)
+    fixes = drive.fixes(Hints())
     assert (len(fixes), fixes.reader) == (12, "exif")
     assert fixes.lat[0] == pytest.approx(-35.65, abs=1e-6)
     assert fixes.lon[0] == pytest.approx(-139.75, abs=1e-6)
@@ -77,7 +86,7 @@ def test_bad_pictures_are_named_and_the_rest_used(tmp_path: Path) -> None:
     (drive,) = find_drives([folder])
     assert isinstance(drive, PictureDrive)
     assert len(drive.pictures) == 12
-    assert drive.cut_off
+    assert drive.incomplete
     assert "p100.jpg, p101.jpg" in str(drive.faults[0])
 
 
@@ -154,7 +163,7 @@ def test_a_video_without_a_log_says_what_to_do(tmp_path: Path) -> None:
     (drive,) = find_drives([write_video(tmp_path / "v.mp4", np.arange(9) / 30)])
     assert isinstance(drive, VideoDrive)
     with pytest.raises(TelemetryError, match="--gps"):
-        drive.fixes(0.0)
+        drive.fixes(Hints())
 
 
 @pytest.mark.parametrize("faststart", [True, False])
@@ -169,18 +178,18 @@ def test_a_truncated_video_is_refused_or_said_to_end_early(tmp_path: Path, *, fa
         assert "cut off" in str(found.error)
         return
     assert isinstance(found, VideoDrive)
-    frames = list(found.frames(trajectory_from_fixes(found.fixes(0.0)), 2.5))
+    frames = list(found.frames(trajectory_from_fixes(found.fixes(Hints())), 2.5))
     assert 10 < len(frames) < 35
-    assert found.cut_off
+    assert found.incomplete
     assert "ends at" in str(found.faults[-1])
 
 
 def test_a_whole_video_is_not_said_to_end_early(short_drive: Path) -> None:
     (drive,) = find_drives([short_drive])
     assert isinstance(drive, VideoDrive)
-    frames = list(drive.frames(trajectory_from_fixes(drive.fixes(0.0)), 2.5))
+    frames = list(drive.frames(trajectory_from_fixes(drive.fixes(Hints())), 2.5))
     assert len(frames) == pytest.approx(16, abs=1)
-    assert (drive.cut_off, drive.faults) == (False, [])
+    assert (drive.incomplete, drive.faults) == (False, [])
 
 
 def test_names_are_safe_in_file_names(tmp_path: Path) -> None:
@@ -194,8 +203,6 @@ def test_names_are_safe_in_file_names(tmp_path: Path) -> None:
 
 @needs_shared("data/telemetry/exiftool/GPS.jpg")
 def test_a_real_geotagged_picture_is_read() -> None:
-    from detector.telemetry.exif import read_exif
-
     row = read_exif(SHARED / "data/telemetry/exiftool/GPS.jpg")
     assert row is not None
     assert -90 <= row["lat"] <= 90
@@ -211,3 +218,80 @@ def test_protocol_is_what_both_kinds_keep(short_drive: Path, tmp_path: Path) -> 
         assert drive.duration_s > 0
         assert drive.looks(2)[0].shape[1] == 640
         assert min(drive.size_px) > 0
+
+
+def test_the_size_that_most_pictures_have_is_the_drive_s(tmp_path: Path) -> None:
+    folder = picture_folder(tmp_path / "walk", 8)
+    with Image.open(folder / "p000.jpg") as first:
+        turned, exif = first.rotate(90, expand=True), first.getexif()
+    turned.save(folder / "p000.jpg", exif=exif)
+    (drive,) = find_drives([folder])
+    assert isinstance(drive, PictureDrive)
+    assert drive.size_px == (160, 120)
+    assert len(list(drive.frames(trajectory_from_fixes(drive.fixes(Hints())), 2.5))) >= 6
+    assert drive.incomplete
+
+
+def test_an_hour_between_pictures_is_not_driven_through(tmp_path: Path) -> None:
+    for index in range(10):
+        moment = BEGIN + timedelta(seconds=index * 2, hours=index // 5)
+        lat = 35.0 + index * 10 / 110_941 + (index // 5) * 500 / 110_941
+        write_picture(tmp_path / f"{index}.jpg", lat, moment=moment, seed=index)
+    (drive,) = find_drives([tmp_path])
+    assert isinstance(drive, PictureDrive)
+    path = trajectory_from_fixes(drive.fixes(Hints()))
+    assert path.metres_driven(drive.duration_s) < 100
+    assert len(path.ways(drive.duration_s)) == 2
+
+
+def test_an_unusable_date_leaves_the_position(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.jpg", 35.0)
+    picture = opened(path)
+    exif = picture.getexif()
+    gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    gps[ExifTags.GPS.GPSDateStamp], gps[ExifTags.GPS.GPSTimeStamp] = "0000:00:00", (1, 2, 3)
+    picture.save(path, exif=exif)
+    row = read_exif(path)
+    assert row is not None
+    assert row["lat"] == pytest.approx(35.0)
+    assert "utc_s" not in row
+
+
+@pytest.mark.parametrize(("zone", "key", "hours"), [("", "local_s", 10.5), ("+09:00", "utc_s", 1.5)])
+def test_the_camera_s_clock_is_utc_only_where_it_says_its_zone(
+    tmp_path: Path, zone: str, key: str, hours: float
+) -> None:
+    path = write_picture(tmp_path / "a.jpg", 35.0)
+    picture = opened(path)
+    exif = picture.getexif()
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    details[ExifTags.Base.DateTimeOriginal] = "2024:05:14 10:30:00"
+    if zone:
+        details[ExifTags.Base.OffsetTimeOriginal] = zone
+    picture.save(path, exif=exif)
+    row = read_exif(path)
+    assert row is not None
+    assert row[key] == datetime(2024, 5, 14, tzinfo=UTC).timestamp() + hours * 3600
+
+
+def test_a_file_given_twice_is_one_drive(short_drive: Path) -> None:
+    assert len(list(find_drives([short_drive, short_drive.parent, short_drive]))) == 1
+
+
+def test_evidence_of_an_earlier_run_is_no_footage(short_drive: Path, tmp_path: Path) -> None:
+    shutil.copy(short_drive, tmp_path / "v.mp4")
+    for folder in (tmp_path / "out/evidence", tmp_path / ".unfinished-1-x/evidence"):
+        folder.mkdir(parents=True)
+        write_picture(folder / "a.jpg", 35.0)
+    (tmp_path / "out/report.json").touch()
+    assert [one.path.name for one in find_drives([tmp_path])] == ["v.mp4"]
+
+
+def test_long_names_of_many_bytes_stay_distinct_and_short(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "x.mp4", np.arange(5) / 30)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(source, tmp_path / folder / ("道" * 80 + ".mp4"))
+    names = {one.name for one in find_drives([tmp_path]) if isinstance(one, VideoDrive)}
+    assert len(names) == 3
+    assert all(len(name.encode()) < 100 for name in names)

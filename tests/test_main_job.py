@@ -93,7 +93,7 @@ def test_report_says_what_it_ran_on(found: Path) -> None:
 def test_every_file_opens_with_an_independent_reader(found: Path) -> None:
     report = json.loads((found / "report.json").read_text())
     layers = dict(pyogrio.list_layers(found / "damages.gpkg"))
-    assert layers == {"damages": "Point", "sightings": "Point", "track": "LineString"}
+    assert layers == {"damages": "Point", "sightings": "Point", "track": "MultiLineString"}
     with sqlite3.connect(found / "damages.gpkg") as database:
         assert database.execute("select count(*) from damages").fetchone() == (report["damages"],)
         assert database.execute("select distinct srs_id from gpkg_geometry_columns").fetchall() == [(4326,)]
@@ -191,7 +191,8 @@ def test_bad_use_is_told_and_changes_nothing(
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / "map.html").write_text("earlier")
+    for name in ("map.html", "report.json"):
+        (out / name).write_text("earlier")
     known = {"VIDEO": str(short_drive), "BAD_MODEL": str(bad_model(tmp_path))}
     given = [known.get(argument, argument) for argument in arguments]
     overwrite = [] if "not empty" in words else ["--overwrite"]
@@ -199,7 +200,10 @@ def test_bad_use_is_told_and_changes_nothing(
     assert done.returncode == code
     assert [word for word in words if word not in done.stderr.replace("\n", " ")] == []
     assert "Traceback" not in done.stderr
-    assert {path.name: path.read_text() for path in out.iterdir()} == {"map.html": "earlier"}
+    assert {path.name: path.read_text() for path in out.iterdir()} == {
+        "map.html": "earlier",
+        "report.json": "earlier",
+    }
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.pt", "out"]
 
 
@@ -207,7 +211,8 @@ def test_a_full_disk_is_told_and_changes_nothing(sample: Path, tmp_path: Path) -
     """The kernel refuses writes beyond a size, as it does on a full disk."""
     out = tmp_path / "out"
     out.mkdir()
-    (out / "map.html").write_text("earlier")
+    for name in ("map.html", "report.json"):
+        (out / name).write_text("earlier")
 
     def small_files_only() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
@@ -219,7 +224,10 @@ def test_a_full_disk_is_told_and_changes_nothing(sample: Path, tmp_path: Path) -
     assert done.returncode == 1
     assert "can't be written" in done.stderr
     assert "Traceback" not in done.stderr
-    assert {path.name: path.read_text() for path in out.iterdir()} == {"map.html": "earlier"}
+    assert {path.name: path.read_text() for path in out.iterdir()} == {
+        "map.html": "earlier",
+        "report.json": "earlier",
+    }
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
@@ -232,7 +240,7 @@ def test_overwriting_replaces_earlier_results(short_drive: Path, tmp_path: Path)
 
 
 @needs_shared("data/drives/RS290.mp4")
-@pytest.mark.parametrize(("name", "least", "metres"), [("RS290", 20, 310), ("DF251", 30, 370)])
+@pytest.mark.parametrize(("name", "least", "metres"), [("RS290", 20, 310), ("DF251", 30, 379)])
 def test_real_drives_show_their_damage(tmp_path: Path, name: str, least: int, metres: float) -> None:
     out = tmp_path / "out"
     done = roaddamage("detect", SHARED / f"data/drives/{name}.mp4", "--out", out, "--json")
@@ -263,9 +271,51 @@ def test_asked_to_end_it_leaves_nothing_behind(sample: Path, tmp_path: Path) -> 
         [sys.executable, "-m", "roaddamage", "detect", str(sample), "--out", str(tmp_path / "out")],
         stderr=subprocess.DEVNULL,
     )
-    while process.poll() is None and not list(tmp_path.glob(".out-*/evidence/*.jpg")):
+    while process.poll() is None and not list(tmp_path.glob("out/.unfinished-*/evidence/*.jpg")):
         time.sleep(0.02)
     assert process.poll() is None, "it was done before it could be asked to end"
     process.terminate()
     assert process.wait(30) == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refused_drive_takes_no_other_s_pictures_with_it(sample: Path, tmp_path: Path) -> None:
+    for suffix in (".mp4", ".gpx"):
+        shutil.copy(sample.with_suffix(suffix), tmp_path / f"drive-1{suffix}")
+    write_video(tmp_path / "drive.mp4", np.arange(30) / 30)
+    done = roaddamage("detect", tmp_path, "--out", tmp_path / "o", "--json")
+    assert done.returncode == 3
+    report = json.loads(done.stdout)
+    assert report["sightings"] > 5
+    assert len(list((tmp_path / "o/evidence").iterdir())) == 2 * report["sightings"]
+
+
+def test_a_given_log_comes_before_one_beside_the_video(short_drive: Path, tmp_path: Path) -> None:
+    shutil.copytree(short_drive.parent, tmp_path / "card")
+    log = tmp_path / "other.csv"
+    log.write_text("time_s,lat,lon\n" + "".join(f"{i},{40 + i / 11095},139.75\n" for i in range(6)))
+    roaddamage("detect", tmp_path / "card", "--gps", log, "--out", tmp_path / "o", "--quiet")
+    bounds = pyogrio.read_info(tmp_path / "o/damages.gpkg", layer="track", force_total_bounds=True)[
+        "total_bounds"
+    ]
+    assert bounds[1] == pytest.approx(40, abs=0.01)
+
+
+def test_a_file_name_that_is_no_text(short_drive: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"\x83h.mp4")  # Shift_JIS, on a card that knows only that
+    shutil.copy(short_drive, tmp_path / name)
+    write_gpx((tmp_path / name).with_suffix(".gpx"), 4)
+    (tmp_path / os.fsdecode(b"\x83x.mp4")).write_bytes(b"")
+    for as_json in ([], ["--json"]):
+        done = roaddamage("detect", tmp_path, "--out", tmp_path / "o", "--overwrite", *as_json)
+        assert done.returncode == 3
+        assert "Traceback" not in done.stderr
+    assert json.loads((tmp_path / "o/report.json").read_text())["refused"]
+
+
+def test_when_nothing_could_be_used_json_says_why(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"")
+    done = roaddamage("detect", tmp_path / "a.mp4", "--out", tmp_path / "o", "--json", "--lang", "en")
+    assert done.returncode == 3
+    assert "empty" in json.loads(done.stdout)["refused"][0]["reason"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

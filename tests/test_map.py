@@ -22,7 +22,7 @@ from maps.webmap import write_map
 from roaddamage.language import translation
 
 TOKYO = ZoneInfo("Asia/Tokyo")
-WAY = Driven("a", np.array([[139.75, 35.65], [139.75, 35.66]]), 1109.0, 1.7157e9)
+WAY = Driven("a", [np.array([[139.75, 35.65], [139.75, 35.66]])], 1109.0, 1.7157e9)
 EVIL = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 FIND_MAP = "Object.values(window).find(x => x instanceof L.Map)"
 FIND_POINTS = f"""() => {{ const found = []; {FIND_MAP}.eachLayer(

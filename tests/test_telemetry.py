@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from detector.errors import TelemetryError
 from detector.telemetry import READERS, find_log, read_log
-from detector.telemetry.clock import tie_clocks
+from detector.telemetry.clock import SHIFTED, Hints, tie_clocks
 
 LAT = [35.65, 35.6501, 35.6502]
 LON = [139.75, 139.7501, 139.7502]
@@ -148,7 +149,7 @@ def test_log_beside_the_video_is_found_in_either_case(tmp_path: Path) -> None:
 def test_clocks_are_tied(tmp_path: Path, begin: datetime | None, offset_s: float, first_s: float) -> None:
     fixes = read_log(write_gpx(tmp_path / "a.gpx", 60))
     start = begin.timestamp() if begin else None
-    tied = tie_clocks(fixes, start, 50.0, offset_s)
+    tied = tie_clocks(fixes, start, 50.0, Hints(offset_s))
     assert tied.time_s[0] == pytest.approx(first_s)
     assert tied.clock
 
@@ -188,3 +189,124 @@ def test_real_logs_are_read(name: str) -> None:
     fixes = read_log(SHARED / "data/telemetry" / name)
     assert len(fixes) > 2
     assert np.isfinite(fixes.utc_s).all()
+
+
+def test_over_midnight_with_gga_before_rmc(tmp_path: Path) -> None:
+    lines = []
+    for clock, day in (
+        ("235958", "140524"),
+        ("235959", "140524"),
+        ("000000", "150524"),
+        ("000001", "150524"),
+    ):
+        place = "3539.00000,N,13945.00000,E"
+        lines.append(nmea(f"GPGGA,{clock}.000,{place},1,09,2.0,20.0,M,36.0,M,,"))
+        lines.append(nmea(f"GPRMC,{clock}.000,A,{place},0.0,0.0,{day},,,A"))
+    path = tmp_path / "a.nmea"
+    path.write_text("".join(lines))
+    fixes = read_log(path)
+    assert np.diff(fixes.utc_s) == pytest.approx([1, 1, 1])
+    assert fixes.accuracy_m == pytest.approx([5.0] * 4)
+
+
+def test_gga_alone_gets_its_day_from_the_video(tmp_path: Path) -> None:
+    place = "3539.00000,N,13945.00000,E,1,09,2.0,20.0,M,36.0,M,,"
+    path = tmp_path / "a.nmea"
+    path.write_text("".join(nmea(f"GPGGA,0130{second:02d}.000,{place}") for second in range(50)))
+    tied = tie_clocks(read_log(path), BEGIN.timestamp() + 5, 40.0)
+    assert tied.utc_s[0] == BEGIN.timestamp()
+    assert tied.time_s[0] == -5
+    assert np.isnan(tie_clocks(read_log(path), None, 40.0).utc_s).all()
+
+
+@pytest.mark.parametrize(
+    ("log_h", "ahead_h", "local_h", "expected_h"),
+    [
+        pytest.param(8.5, 9, 9, 9, id="a long log and a camera on Japan's time"),
+        pytest.param(0.1, 9, 9, 9, id="a short log and a camera on Japan's time"),
+        pytest.param(0.1, -5, 9, -5, id="another zone, the only one that fits"),
+        pytest.param(8.5, -5, 9, None, id="another zone, and several fit: refused"),
+    ],
+)
+def test_a_camera_on_local_time(
+    tmp_path: Path, log_h: float, ahead_h: float, local_h: float, expected_h: float | None
+) -> None:
+    fixes = read_log(write_gpx(tmp_path / "a.gpx", int(log_h * 3600)))
+    start = BEGIN.timestamp() + 100 + ahead_h * 3600
+    hints = Hints(local_offset_s=local_h * 3600)
+    if expected_h is None:
+        with pytest.raises(TelemetryError, match="does not overlap"):
+            tie_clocks(fixes, start, 60.0, hints)
+        return
+    tied = tie_clocks(fixes, start, 60.0, hints)
+    assert tied.time_s[0] == pytest.approx(-100)
+    assert tied.clock.startswith(SHIFTED)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "UTC"])
+def test_a_time_without_a_zone_does_not_depend_on_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    path = write_gpx(tmp_path / "a.gpx", 3)
+    path.write_text(path.read_text().replace("Z</time>", "</time>"))
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert read_log(path).utc_s[0] == BEGIN.timestamp()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp932"])
+def test_gpx_in_the_encoding_it_declares(tmp_path: Path, encoding: str) -> None:
+    path = write_gpx(tmp_path / "a.gpx", 3)
+    declared = {"cp932": "Shift_JIS"}.get(encoding, encoding)
+    text = path.read_text().replace('encoding="UTF-8"', f'encoding="{declared}"')
+    path.write_bytes(text.replace("<trk>", "<trk><name>走行</name>").encode(encoding))
+    assert len(read_log(path)) == 4
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2024-05-14T01:30:00Z", "2024-05-14 10:30:00+09:00", "2024/5/14 01:30", "2024/05/14 01:30:00.0",
+        "1715650200", "1715650200000",
+    ],
+)  # fmt: skip
+def test_times_as_spreadsheets_and_devices_write_them(tmp_path: Path, moment: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"time,lat,lon,accuracy\n{moment},35.0,139.0,-\n{moment},35.0,139.0,-\n")
+    assert read_log(path).utc_s[0] == BEGIN.timestamp()
+
+
+def test_columns_of_sides_turn_the_sign(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("utc;lat;N/S;lon;E/W\n2024-05-14T01:30:00Z;23,5;S;46,5;W\n")
+    fixes = read_log(path)
+    assert (fixes.lat[0], fixes.lon[0]) == (-23.5, -46.5)
+
+
+def test_a_log_of_another_clip_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "trip.2.gpx").touch()
+    (tmp_path / "trip.old.gpx").touch()
+    assert find_log(tmp_path / "trip.mp4") is None
+
+
+def test_a_card_s_log_gives_each_clip_its_own_fixes(tmp_path: Path) -> None:
+    folder = tmp_path / "Normal/Front"
+    folder.mkdir(parents=True)
+    lines = ["$V02"]
+    for clip, name in enumerate(("NO1-F.MP4", "NO2-F.MP4")):
+        for second in range(3):
+            lat = 35 + clip + second * 1e-4
+            lines.append(f"{1767240000 + clip * 60 + second},A,{lat},139.0,9000,1000,0,100,0,{name},0,0,0")
+    (tmp_path / "GPSData000001.txt").write_text("\n".join(lines))
+    for name, lat in (("NO1-F.MP4", 35), ("NO2-F.MP4", 36), ("NO2-B.MP4", 36)):
+        clip = folder / name
+        log = find_log(clip)
+        assert log is not None
+        fixes = read_log(log, clip)
+        assert fixes.lat == pytest.approx([lat, lat + 1e-4, lat + 2e-4])
+        assert fixes.time_s == pytest.approx([0, 1, 2])
+        assert fixes.speed_mps[0] == 10.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from detector.camera import Camera
 from detector.classes import ALLIGATOR_CRACK, LONGITUDINAL_CRACK, POTHOLE, TRANSVERSE_CRACK
 from detector.model import Detections
-from detector.tracking import Track, Tracker
+from detector.tracking import Track, Tracker, footprints
 from detector.trajectory import Pose
 from detector.video import Frame
 
@@ -132,3 +133,13 @@ def test_memory_holds_only_what_is_in_reach() -> None:
         found = detections([(u[0], v[0] - 30, u[1], v[0])], [POTHOLE], 0.9)
         tracker.update(Frame(index, index, IMAGE), Pose(0, index * 5.0, 0, 10, 3, index * 5.0), found)
         assert len(tracker.live) < 10
+
+
+@pytest.mark.parametrize("yaw_deg", [-17.5, 0.0, 10.4])
+def test_a_camera_turned_aside_measures_the_same_length(yaw_deg: float) -> None:
+    camera = replace(CAMERA, yaw_rad=math.radians(yaw_deg))
+    u, v = camera.to_image([-0.3, 0.3], [8.0, 8.0])
+    _, top = camera.to_image(0.0, 8.6)
+    found = detections([(float(min(u)), float(top), float(max(u)), float(np.mean(v)))], [POTHOLE], 0.9)
+    (seen,) = footprints(Frame(0, 0.0, IMAGE), Pose(0, 0, 0, 10, 3, 0), found, camera)
+    assert seen.length_m == pytest.approx(0.6, abs=0.12)

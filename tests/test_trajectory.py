@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_a_first_fix_far_off_is_left_out_not_the_rest() -> None:
     east = 10 * SECONDS
     east[0] = -90_000
     path = trajectory_from_fixes(fixes(east, 0 * SECONDS))
-    assert path.metres_driven(30.0) == pytest.approx(290, rel=0.02)
+    assert path.metres_driven(30.0) == pytest.approx(300, rel=0.01)
 
 
 def test_positions_inside_a_long_gap_are_not_known() -> None:
@@ -85,7 +86,7 @@ def test_positions_inside_a_long_gap_are_not_known() -> None:
     assert path.covers([5.0, 25.0, 45.0, 60.0]).tolist() == [True, False, True, False]
     sampled = path.sample_times(2.5, 60.0)
     assert not ((sampled > 9.1) & (sampled < 39.9)).any()
-    assert path.metres_driven(50.0) == pytest.approx(180, rel=0.01)
+    assert path.metres_driven(50.0) == pytest.approx(190, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -100,3 +101,63 @@ def test_positions_inside_a_long_gap_are_not_known() -> None:
 def test_too_few_fixes_are_refused(rows: list[dict[str, float]]) -> None:
     with pytest.raises(TelemetryError, match="two usable"):
         trajectory_from_fixes(fixes_from_rows(rows, "test"))
+
+
+@pytest.mark.parametrize("step_s", [1.0, 2.0, 5.0, 9.0])
+def test_fixes_seconds_apart_are_driven_all_the_same(step_s: float) -> None:
+    times = np.arange(0, 45.1, step_s)
+    path = trajectory_from_fixes(fixes(10 * times, 0 * times, times))
+    end = float(times[-1])
+    assert path.metres_driven(end) == pytest.approx(10 * end, rel=0.01)
+    assert len(path.sample_times(2.5, end)) == pytest.approx(end * 4, rel=0.05)
+
+
+def test_a_speed_that_stays_at_nothing_is_no_speed() -> None:
+    silent = replace(EASTWARD, speed_mps=np.zeros(len(EASTWARD)))
+    assert trajectory_from_fixes(silent).metres_driven(30.0) == pytest.approx(300, rel=0.01)
+
+
+@pytest.mark.parametrize("stale", [1, 3, 10])
+def test_stale_positions_of_a_cold_start_are_left_out(stale: int) -> None:
+    east = 10 * SECONDS
+    east[:stale] = -3_300
+    path = trajectory_from_fixes(fixes(east, 0 * SECONDS))
+    assert path.dropped == stale
+    assert path.metres_driven(30.0) < 310
+
+
+def test_the_way_is_that_of_the_footage_alone() -> None:
+    long = np.arange(0, 3600.0)
+    path = trajectory_from_fixes(fixes(10 * long, 0 * long, long - 1800))
+    (way,) = path.ways(5.0)
+    first, last = way[0], way[-1]
+    assert (last[0] - first[0]) * M_PER_DEG_LON == pytest.approx(50, rel=0.01)
+    assert path.metres_driven(5.0) == pytest.approx(50, rel=0.01)
+    assert len(way) == 2, "points on a straight line are left out"
+
+
+def test_the_way_has_a_part_for_each_stretch_between_gaps() -> None:
+    times = np.concatenate([np.arange(10.0), np.arange(40.0, 50.0)])
+    path = trajectory_from_fixes(fixes(10 * times, 0 * times, times))
+    assert len(path.ways(50.0)) == 2
+
+
+def test_less_than_a_second_of_footage_is_measured_too() -> None:
+    late = replace(EASTWARD, time_s=EASTWARD.time_s - 3.9)
+    assert trajectory_from_fixes(late).metres_driven(0.8) == pytest.approx(8, rel=0.01)
+
+
+@pytest.mark.parametrize("count", [40, 41])
+def test_over_the_180th_meridian(count: int) -> None:
+    lon = 179.998 + np.arange(count) * 1e-4
+    rows = [{"lon": (x + 180) % 360 - 180, "lat": 0.0001, "time_s": float(i)} for i, x in enumerate(lon)]
+    path = trajectory_from_fixes(fixes_from_rows(rows, "test"))
+    assert path.metres_driven(count - 1.0) == pytest.approx((count - 1) * 11.13, rel=0.01)
+
+
+@pytest.mark.parametrize("accuracy_m", [np.nan, np.inf, 0.0, -2.5, 1e9])
+def test_an_accuracy_that_is_none_becomes_the_default(accuracy_m: float) -> None:
+    rows = [
+        {"lon": 139.0, "lat": 35.0 + i * 1e-4, "time_s": float(i), "accuracy_m": accuracy_m} for i in range(5)
+    ]
+    assert trajectory_from_fixes(fixes_from_rows(rows, "test")).at(2.0).accuracy_m == 4.0

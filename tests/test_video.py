@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from conftest import BEGIN, frame_number, write_video
 
 from detector.errors import FootageError
@@ -85,3 +88,54 @@ def test_what_is_no_video_is_refused(tmp_path: Path, content: bytes, word: str) 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FootageError, match="can't be read"):
         probe(tmp_path / "none.mp4")
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
+def test_length_is_measured_where_none_is_stated(tmp_path: Path, suffix: str) -> None:
+    """A recorder that was cut off writes no length; this one also begins its clock at a minute."""
+    whole = write_video(tmp_path / "v.mkv", EVEN + 60.0, options={"live": "1"})
+    path = whole.rename(tmp_path / f"w{suffix}")
+    assert probe(path).duration_s == pytest.approx(5.0, abs=0.1)
+
+
+def test_a_name_with_a_colon_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_video(tmp_path / "12:30 drive.mp4", EVEN[:10])
+    monkeypatch.chdir(tmp_path)
+    assert probe(Path("12:30 drive.mp4")).width_px == 320
+
+
+def test_pictures_no_camera_makes_are_refused(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", EVEN[:10], size_px=(320, 48))
+    with pytest.raises(FootageError, match="320 x 48"):
+        probe(path)
+
+
+def test_a_cover_picture_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "song.mp4"
+    with av.open(str(path), "w") as container:
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 320, 240, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        sound = container.add_stream("aac", rate=44100)
+        frame = av.VideoFrame.from_ndarray(np.zeros((240, 320, 3), np.uint8), format="rgb24")
+        container.mux(cover.encode(frame))
+        container.mux(cover.encode())
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 44100
+        container.mux(sound.encode(silence))
+        container.mux(sound.encode())
+    with pytest.raises(FootageError, match="only sound"):
+        probe(path)
+
+
+def test_pixels_become_square(tmp_path: Path) -> None:
+    path = tmp_path / "v.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 360, 240, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        for _ in range(5):
+            frame = av.VideoFrame.from_ndarray(np.zeros((240, 360, 3), np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert (probe(path).width_px, probe(path).height_px) == (480, 240)

@@ -79,7 +79,7 @@ def find_log(footage: Path) -> Path | None:
     beside = {
         path.suffix.lower(): path
         for path in footage.parent.glob(glob.escape(footage.stem) + ".*")
-        if path != footage
+        if path != footage and path.stem == footage.stem
     }
     found = next((beside[suffix] for suffix in READERS if suffix in beside), None)
     return found or seventy_mai.find_gps_data(footage)

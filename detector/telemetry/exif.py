@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from PIL import ExifTags, Image
 
-from detector.telemetry.fixes import METRES_PER_DOP
+from detector.telemetry.fixes import METRES_PER_DOP, Row
+
+UNREADABLE = (KeyError, TypeError, ValueError, ZeroDivisionError, AttributeError, IndexError, OverflowError)
+"""What fields that are not what the standard has there lead to."""
 
 
-def read_exif(path: Path) -> dict[str, float] | None:
+def read_exif(path: Path) -> Row | None:
     """One fix as a row for `fixes_from_rows`, or None where the picture carries no position.
 
-    Time is GPS time where given, else the camera's own clock taken as UTC. Raises OSError for a
-    file that is not a picture.
+    `utc_s` is GPS time, or the camera's clock where that states its zone; a clock without one gives
+    `local_s` instead. Raises OSError for a file that is not a picture.
     """
     with Image.open(path) as picture:
         exif = picture.getexif()
@@ -24,14 +28,15 @@ def read_exif(path: Path) -> dict[str, float] | None:
             "lat": _degrees(gps[ExifTags.GPS.GPSLatitude], gps[ExifTags.GPS.GPSLatitudeRef], "S"),
             "lon": _degrees(gps[ExifTags.GPS.GPSLongitude], gps[ExifTags.GPS.GPSLongitudeRef], "W"),
         }
-        if ExifTags.GPS.GPSDOP in gps:
-            row["accuracy_m"] = float(gps[ExifTags.GPS.GPSDOP]) * METRES_PER_DOP
-        if gps.get(ExifTags.GPS.GPSImgDirectionRef) == "T":
-            row["heading_deg"] = float(gps[ExifTags.GPS.GPSImgDirection])
-        moment = _gps_time(gps) or _camera_time(exif)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+    except UNREADABLE:
         return None
-    return row | ({"utc_s": moment.timestamp()} if moment else {})
+    details = exif.get_ifd(ExifTags.IFD.Exif) | dict(exif)
+    for reader, source in ((_accuracy, gps), (_heading, gps), (_camera_time, details), (_gps_time, gps)):
+        try:
+            row |= reader(source)
+        except UNREADABLE:
+            continue
+    return row
 
 
 def _degrees(parts: tuple[float, float, float], side: str, negative: str) -> float:
@@ -40,21 +45,27 @@ def _degrees(parts: tuple[float, float, float], side: str, negative: str) -> flo
     return -value if side.upper().startswith(negative) else value
 
 
-def _gps_time(gps: dict[int, object]) -> datetime | None:
-    day, clock = gps.get(ExifTags.GPS.GPSDateStamp), gps.get(ExifTags.GPS.GPSTimeStamp)
-    if not isinstance(day, str) or not isinstance(clock, tuple):
-        return None
-    hours, minutes, seconds = (float(part) for part in clock)
+def _accuracy(gps: Mapping[int, object]) -> Row:
+    return {"accuracy_m": float(gps[ExifTags.GPS.GPSDOP]) * METRES_PER_DOP}  # type: ignore[arg-type]
+
+
+def _heading(gps: Mapping[int, object]) -> Row:
+    if gps[ExifTags.GPS.GPSImgDirectionRef] != "T":
+        return {}
+    return {"heading_deg": float(gps[ExifTags.GPS.GPSImgDirection])}  # type: ignore[arg-type]
+
+
+def _gps_time(gps: Mapping[int, object]) -> Row:
+    day, clock = str(gps[ExifTags.GPS.GPSDateStamp]), gps[ExifTags.GPS.GPSTimeStamp]
+    hours, minutes, seconds = (float(part) for part in clock)  # type: ignore[attr-defined]
     start = datetime.strptime(day.strip("\0 "), "%Y:%m:%d").replace(tzinfo=UTC)
-    return datetime.fromtimestamp(start.timestamp() + hours * 3600 + minutes * 60 + seconds, UTC)
+    return {"utc_s": start.timestamp() + hours * 3600 + minutes * 60 + seconds}
 
 
-def _camera_time(exif: Image.Exif) -> datetime | None:
-    details = exif.get_ifd(ExifTags.IFD.Exif)
-    text = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
-    if not isinstance(text, str):
-        return None
-    moment = datetime.strptime(text.strip("\0 "), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
-    fraction = details.get(ExifTags.Base.SubsecTimeOriginal)
-    share = float(f"0.{fraction}") if isinstance(fraction, str) and fraction.isdigit() else 0.0
-    return datetime.fromtimestamp(moment.timestamp() + share, UTC)
+def _camera_time(details: Mapping[int, object]) -> Row:
+    text = details.get(ExifTags.Base.DateTimeOriginal) or details[ExifTags.Base.DateTime]
+    zone = str(details.get(ExifTags.Base.OffsetTimeOriginal, "")).strip("\0 ")
+    moment = datetime.strptime(str(text).strip("\0 ") + (zone or "+00:00"), "%Y:%m:%d %H:%M:%S%z")
+    fraction = str(details.get(ExifTags.Base.SubsecTimeOriginal, "")).strip("\0 ")
+    seconds = moment.timestamp() + (float(f"0.{fraction}") if fraction.isdigit() else 0.0)
+    return {"utc_s" if zone else "local_s": seconds}

@@ -14,6 +14,8 @@ Row = dict[str, float]
 
 DEFAULT_ACCURACY_M = 4.0
 """Standard error of one axis of a consumer receiver in a street, where the log says nothing."""
+WORST_ACCURACY_M = 1000.0
+"""An accuracy beyond this, or of nothing, is no accuracy."""
 METRES_PER_DOP = 2.5
 """Standard error of one axis for HDOP 1 (user equivalent range error of a single-frequency set)."""
 
@@ -73,12 +75,13 @@ def fixes_from_rows(rows: list[Row], reader: str) -> Fixes:
     def column(name: str, default: float = np.nan) -> Floats:
         return np.array([row.get(name, default) for row in rows], float)
 
+    accuracy = column("accuracy_m")
     return Fixes(
         lon=column("lon"),
         lat=column("lat"),
         utc_s=column("utc_s"),
         time_s=column("time_s"),
-        accuracy_m=column("accuracy_m", DEFAULT_ACCURACY_M),
+        accuracy_m=np.where((accuracy > 0) & (accuracy < WORST_ACCURACY_M), accuracy, DEFAULT_ACCURACY_M),
         speed_mps=column("speed_mps"),
         heading_deg=column("heading_deg"),
         reader=reader,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import pynmea2
@@ -14,6 +14,7 @@ from detector.telemetry.fixes import METRES_PER_DOP, Fixes, Row, fixes_from_rows
 
 METRES_PER_SECOND_IN_A_KNOT = 1852 / 3600
 LONGEST_LINE = 1000
+DAY_S = 86_400
 
 
 def read_nmea(path: Path) -> Fixes:
@@ -26,26 +27,40 @@ def read_nmea(path: Path) -> Fixes:
 def read_sentences(lines: Iterable[tuple[float, str]]) -> list[Row]:
     """Rows of the RMC sentences, or of GGA where there is no RMC; lines come with their media time.
 
-    GGA gives the accuracy (HDOP) of the same second. GGA alone carries no date: its times count
-    from 1970-01-01, over midnight where the clock goes back. Sentences with a wrong checksum are
-    passed over; but where no checksum at all is right the log was edited, not damaged, and is read.
+    GGA gives the accuracy (HDOP) of the same second. GGA alone carries no date: its times are seconds
+    since midnight, going on over the next one. Sentences with a wrong checksum are passed over; but
+    where no checksum at all is right the log was edited, not damaged, and is read.
     """
     found = list(lines)
-    return _read(found, trust=False) or _read(found, trust=True)
+    return _rows(found, trust=False) or _rows(found, trust=True)
 
 
-def _read(lines: list[tuple[float, str]], *, trust: bool) -> list[Row]:
+def _rows(lines: list[tuple[float, str]], *, trust: bool) -> list[Row]:
     """The rows; `trust` leaves checksums aside."""
-    moments: dict[float, Row] = {}
-    day: date | None = None
+    dated: list[Row] = []
+    dateless: list[Row] = []
     for time_s, sentence in _sentences(lines, trust=trust):
         try:
-            day = _take(sentence, time_s, moments, day)
+            if isinstance(sentence, pynmea2.types.RMC):
+                row = _rmc(sentence)
+                rows = dated
+            elif isinstance(sentence, pynmea2.types.GGA):
+                row = _gga(sentence)
+                rows = dateless
+            else:
+                continue
         except (ValueError, TypeError, AttributeError):
             continue  # its fields are not what the standard has there
-    if day is not None:  # GGA sentences before the first date belong to no day that is known
-        moments = {utc_s: row for utc_s, row in moments.items() if utc_s > 10 * 86400}
-    return [moments[key] for key in sorted(moments)]
+        if row:
+            rows.append(row | {"time_s": time_s})
+    if not dated:
+        return _over_midnight(dateless)
+    accuracy = {row["utc_s"]: row["accuracy_m"] for row in dateless if "accuracy_m" in row}
+    for row in dated:
+        clock_s = row["utc_s"] % DAY_S
+        if clock_s in accuracy:
+            row["accuracy_m"] = accuracy[clock_s]
+    return dated
 
 
 def _sentences(
@@ -62,33 +77,46 @@ def _sentences(
             continue
 
 
-def _take(
-    sentence: pynmea2.NMEASentence, time_s: float, moments: dict[float, Row], day: date | None
-) -> date | None:
-    """Add what a sentence says to the fix of its moment; gives the date known from now on."""
-    if isinstance(sentence, pynmea2.types.RMC):
-        if sentence.status != "A" or not sentence.datestamp or not sentence.timestamp:
-            return day
-        day = sentence.datestamp
-        row = _row(moments, day, sentence, time_s)
-        if sentence.spd_over_grnd is not None:
-            row["speed_mps"] = float(sentence.spd_over_grnd) * METRES_PER_SECOND_IN_A_KNOT
-        if sentence.true_course is not None:
-            row["heading_deg"] = float(sentence.true_course)
-    elif isinstance(sentence, pynmea2.types.GGA) and sentence.gps_qual and sentence.timestamp:
-        row = _row(moments, day or date(1970, 1, 1), sentence, time_s)
-        if sentence.horizontal_dil:
-            row["accuracy_m"] = float(sentence.horizontal_dil) * METRES_PER_DOP
-    return day
-
-
-def _row(moments: dict[float, Row], day: date, sentence: pynmea2.NMEASentence, time_s: float) -> Row:
-    clock: time = sentence.timestamp
-    moment = datetime.combine(day, clock.replace(tzinfo=UTC))
-    if moments and day.year == 1970 and moment.timestamp() < max(moments) - 43200:
-        moment += timedelta(days=1)
-    lat = from_ddmm(float(sentence.lat), sentence.lat_dir)
-    lon = from_ddmm(float(sentence.lon), sentence.lon_dir)
-    row = moments.setdefault(moment.timestamp(), {"utc_s": moment.timestamp(), "time_s": time_s})
-    row["lat"], row["lon"] = lat, lon
+def _rmc(sentence: pynmea2.NMEASentence) -> Row | None:
+    """Position, UTC, speed and course."""
+    if sentence.status != "A" or not sentence.datestamp or not sentence.timestamp:
+        return None
+    day = datetime.combine(sentence.datestamp, time(tzinfo=UTC)).timestamp()
+    row = _place(sentence) | {"utc_s": day + _clock_s(sentence.timestamp)}
+    if sentence.spd_over_grnd is not None:
+        row["speed_mps"] = float(sentence.spd_over_grnd) * METRES_PER_SECOND_IN_A_KNOT
+    if sentence.true_course is not None:
+        row["heading_deg"] = float(sentence.true_course)
     return row
+
+
+def _gga(sentence: pynmea2.NMEASentence) -> Row | None:
+    """Position, seconds of the day, and the accuracy by HDOP."""
+    if not sentence.gps_qual or not sentence.timestamp:
+        return None
+    row = _place(sentence) | {"utc_s": _clock_s(sentence.timestamp)}
+    if sentence.horizontal_dil:
+        row["accuracy_m"] = float(sentence.horizontal_dil) * METRES_PER_DOP
+    return row
+
+
+def _place(sentence: pynmea2.NMEASentence) -> Row:
+    return {
+        "lat": from_ddmm(float(sentence.lat), sentence.lat_dir),
+        "lon": from_ddmm(float(sentence.lon), sentence.lon_dir),
+    }
+
+
+def _clock_s(clock: time) -> float:
+    return clock.hour * 3600 + clock.minute * 60 + clock.second + clock.microsecond / 1e6
+
+
+def _over_midnight(rows: list[Row]) -> list[Row]:
+    """Seconds of the day that go back by half a day or more have passed midnight."""
+    days, last_s = 0, 0.0
+    for row in rows:
+        clock_s = row["utc_s"]
+        days += clock_s < last_s - DAY_S / 2
+        last_s = clock_s
+        row["utc_s"] = clock_s + days * DAY_S
+    return rows

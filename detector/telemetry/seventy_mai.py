@@ -8,6 +8,7 @@ The seconds are the camera's local clock written as if it were UTC, so only thei
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 from detector.telemetry.fixes import Fixes, Row, fixes_from_rows
@@ -41,7 +42,7 @@ def read_gps_data(path: Path, clip: Path | None) -> Fixes:
 
 def find_gps_data(clip: Path) -> Path | None:
     """The card's log that names a clip, in its folder or the few above it."""
-    wanted = front_name(clip).encode()
+    wanted = os.fsencode(front_name(clip))
     for folder in list(clip.resolve().parents)[: PARENTS + 1]:
         for path in sorted(folder.glob("GPSData*.txt")):
             if path.stat().st_size < 100_000_000 and wanted in path.read_bytes().upper():
