@@ -102,7 +102,7 @@ class DamageCluster(JSCSSMixin, Layer):
                     return text;
                 });
                 point.bindPopup(function () { return damagePopup(row, point); },
-                    {minWidth: 300, maxWidth: 340});
+                    {minWidth: 300, maxWidth: Math.min(340, window.innerWidth - 60)});
                 point.on('popupopen', function () {
                     circle = L.circle([row[0], row[1]], {radius: row[3], color: colour, weight: 1.5,
                         dashArray: '5 4', fillOpacity: 0.08, interactive: false}).addTo(map);

@@ -14,6 +14,7 @@ import numpy as np
 from branca.element import MacroElement
 from folium.plugins import HeatMap
 from folium.template import Template
+from folium.utilities import JsCode
 
 from detector.classes import CLASSES, SEVERITIES
 from detector.errors import N_, Translate
@@ -120,7 +121,9 @@ def write_map(
     # In a group of its own the layer control leaves it alone beyond the zoom it is scaled to.
     warmth = folium.FeatureGroup(_("Heat (by severity)"), overlay=True, show=False).add_to(page)
     HeatMap(heat, radius=24, blur=18, max_zoom=1, min_opacity=0.25).add_to(warmth)
-    folium.LayerControl(collapsed=False).add_to(page)
+    # On a phone the list would lie over the popups; it opens at a touch.
+    narrow = JsCode("window.innerWidth < 600")
+    folium.LayerControl(collapsed=narrow).add_to(page)  # type: ignore[arg-type]
     _Panel(
         [("topleft", "title", _title(damages, driven, zone, _)), ("bottomright", "legend", _legend(_))]
     ).add_to(page)
@@ -164,7 +167,7 @@ def _row(damage: Damage, picture: str, zone: tzinfo, _: Translate) -> list[objec
         [_("Position error"), _("± {metres} m (95 %)").format(metres=f"{damage.error_m:.0f}")],
         [_("Seen"), _when(best.utc_s, zone, _)],
         [_("In the video"), _("{drive}, at {time}").format(drive=best.drive, time=_clock(best.time_s))],
-        [_("Sightings"), _("{count} drives, {frames} frames").format(
+        [_("Sightings"), _("drives: {count}, frames: {frames}").format(
             count=len({s.drive for s in damage.sightings}), frames=sum(s.frames for s in damage.sightings))],
         [_("Latitude, longitude"), f"{damage.lat:.6f}, {damage.lon:.6f}"],
     ]  # fmt: skip
@@ -176,7 +179,7 @@ def _row(damage: Damage, picture: str, zone: tzinfo, _: Translate) -> list[objec
 
 
 def _size(seen: Sighting, _: Translate) -> str:
-    return _("length {length} ± {length_sd} m, width {width} ± {width_sd} m").format(
+    return _("{length} ± {length_sd} m long, {width} ± {width_sd} m wide").format(
         length=f"{seen.length_m:.1f}",
         length_sd=f"{seen.length_sd_m:.1f}",
         width=f"{seen.width_m:.1f}",

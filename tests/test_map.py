@@ -150,8 +150,12 @@ def test_no_damage_says_so(tmp_path: Path, browser: Any) -> None:
 
 def test_on_a_phone_nothing_covers_the_title(tmp_path: Path, browser: Any) -> None:
     opened = Page(browser, write(tmp_path, [[ONE]]), size=(390, 844))
-    boxes = [opened.page.locator(css).bounding_box() for css in (".panel.title", ".leaflet-control-layers")]
-    assert boxes[0]["y"] > boxes[1]["y"] + boxes[1]["height"]
+    title = opened.page.locator(".panel.title").bounding_box()
+    layers = opened.page.locator(".leaflet-control-layers").bounding_box()
+    assert title["y"] > layers["y"] + layers["height"]
+    assert layers["width"] < 60, "the list of layers is closed until it is touched"
+    opened.page.hover(".leaflet-control-layers-toggle")
+    assert opened.page.is_visible("text=Pothole (D40): 1")
     assert not opened.page.is_visible(".panel.legend")
 
 
