@@ -154,7 +154,7 @@ def test_on_a_phone_nothing_covers_the_title(tmp_path: Path, browser: Any) -> No
     layers = opened.page.locator(".leaflet-control-layers").bounding_box()
     assert title["y"] > layers["y"] + layers["height"]
     assert layers["width"] < 60, "the list of layers is closed until it is touched"
-    opened.page.hover(".leaflet-control-layers-toggle")
+    opened.page.mouse.move(layers["x"] + layers["width"] / 2, layers["y"] + layers["height"] / 2)
     assert opened.page.is_visible("text=Pothole (D40): 1")
     assert not opened.page.is_visible(".panel.legend")
 
