@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.camera import Camera, camera_for
-from detector.errors import N_, TelemetryError
+from detector.errors import N_, FootageError, TelemetryError
 from detector.evidence import write_evidence
 from detector.footage import Drive
 from detector.horizon import WORK_WIDTH_PX, find_vanishing_point
@@ -150,6 +150,8 @@ def detect_drive(
         )
     with meter.stage("track"):
         keep(tracker.finish())
+    if not meter.frames_judged and metres > options.every_m:
+        raise FootageError(N_("{path}: no picture along the way could be decoded."), path=drive.path)
     return DriveResult(
         drive, sightings, trajectory, camera, horizon_source, metres, located_share,
         len(fixes), fixes.reader, fixes.clock, meter,
