@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.camera import Camera, camera_for
+from detector.drive import Drive
 from detector.errors import N_, FootageError, TelemetryError
 from detector.evidence import write_evidence
-from detector.footage import Drive
 from detector.horizon import WORK_WIDTH_PX, find_vanishing_point
 from detector.model import Detections, Model
 from detector.sightings import Sighting, area

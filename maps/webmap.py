@@ -86,7 +86,7 @@ class _Panel(MacroElement):
 
 def write_map(
     path: Path,
-    damages: Sequence[Damage],
+    damages: Sequence[Damage] | None,
     driven: Sequence[Driven],
     evidence: Path,
     *,
@@ -94,7 +94,7 @@ def write_map(
     language: str,
     translate: Translate,
 ) -> None:
-    """Write the page. `evidence` is the folder the pictures are read from.
+    """Write the page. `evidence` is the folder the pictures are read from; damages None: ways alone.
 
     Raises OSError where the page can't be written.
     """
@@ -108,6 +108,23 @@ def write_map(
         folium.PolyLine(lines, color=TRACK_COLOUR, weight=5, opacity=0.55).add_to(ways)
         folium.CircleMarker(lines[0][0], 4, color=TRACK_COLOUR, fill=True, fill_opacity=1).add_to(ways)
     ways.add_to(page)
+    if damages is not None:
+        _add_damages(page, damages, evidence, zone, _)
+    # On a phone the list would lie over the popups; it opens at a touch.
+    narrow = JsCode("window.innerWidth < 600")
+    folium.LayerControl(collapsed=narrow).add_to(page)  # type: ignore[arg-type]
+    panels = [("topleft", "title", _title(damages, driven, zone, _))]
+    if damages is not None:
+        panels.append(("bottomright", "legend", _legend(_)))
+    _Panel(panels).add_to(page)
+    _fit(page, damages or [], driven)
+    path.write_text(figure.render(), encoding="utf-8")
+
+
+def _add_damages(
+    page: folium.Map, damages: Sequence[Damage], evidence: Path, zone: tzinfo, _: Translate
+) -> None:
+    """The cluster, a layer for each class, and the heat."""
     cluster = DamageCluster(_("Open the evidence picture"))
     page.add_child(cluster)
     pictures = _pictures(damages, evidence)
@@ -121,14 +138,6 @@ def write_map(
     # In a group of its own the layer control leaves it alone beyond the zoom it is scaled to.
     warmth = folium.FeatureGroup(_("Heat (by severity)"), overlay=True, show=False).add_to(page)
     HeatMap(heat, radius=24, blur=18, max_zoom=1, min_opacity=0.25).add_to(warmth)
-    # On a phone the list would lie over the popups; it opens at a touch.
-    narrow = JsCode("window.innerWidth < 600")
-    folium.LayerControl(collapsed=narrow).add_to(page)  # type: ignore[arg-type]
-    _Panel(
-        [("topleft", "title", _title(damages, driven, zone, _)), ("bottomright", "legend", _legend(_))]
-    ).add_to(page)
-    _fit(page, damages, driven)
-    path.write_text(figure.render(), encoding="utf-8")
 
 
 def _fit(page: folium.Map, damages: Sequence[Damage], driven: Sequence[Driven]) -> None:
@@ -198,15 +207,21 @@ def _when(utc_s: float | None, zone: tzinfo, _: Translate) -> str:
     return datetime.fromtimestamp(utc_s, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _title(damages: Sequence[Damage], driven: Sequence[Driven], zone: tzinfo, _: Translate) -> str:
+def _title(damages: Sequence[Damage] | None, driven: Sequence[Driven], zone: tzinfo, _: Translate) -> str:
     metres = sum(drive.metres for drive in driven)
     days = sorted({_when(d.begin_utc_s, zone, _)[:10] for d in driven if d.begin_utc_s is not None})
-    facts = _("{damages} damages on {km} km driven").format(damages=len(damages), km=f"{metres / 1000:.2f}")
-    if not damages:
-        facts = _("No damage was found on {km} km driven").format(km=f"{metres / 1000:.2f}")
+    km = f"{metres / 1000:.2f}"
+    if damages is None:
+        facts = _("{km} km driven").format(km=km)
+    elif damages:
+        facts = _("{damages} damages on {km} km driven").format(damages=len(damages), km=km)
+    else:
+        facts = _("No damage was found on {km} km driven").format(km=km)
     when = " – ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
-    lines = [facts, when, _("Proposals of a model; a person decides.")]
-    heading = _("Road damage map")
+    lines = [facts, when]
+    if damages is not None:
+        lines.append(_("Proposals of a model; a person decides."))
+    heading = _("Road damage map") if damages is not None else _("Ways driven")
     return f"<h1>{escape(heading)}</h1>" + "".join(f"<p>{escape(line)}</p>" for line in lines if line)
 
 

@@ -13,8 +13,11 @@ from roaddamage import __version__
 from roaddamage.language import preferred_language, translation
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from typer._click.core import Command
 
+    from detector.telemetry.clock import Hints
     from roaddamage.detect import Job
 
 app = typer.Typer(
@@ -54,6 +57,37 @@ roaddamage sample --out sample"""
 )
 
 
+PROBE_HELP = N_(
+    """Tell what is in FOOTAGE: drives, files, GPS, clocks, gaps; nothing is detected.
+
+Examples:
+
+roaddamage probe /media/card
+
+roaddamage probe drive.mp4 --map way.html
+"""
+)
+TELEMETRY_HELP = N_(
+    """Write the GPS fixes of FOOTAGE, as they were read and tied to the video's time.
+
+Examples:
+
+roaddamage telemetry drive.mp4 --out drive.gpx
+
+roaddamage telemetry /media/card --to csv --out fixes.csv
+"""
+)
+
+
+class Form(StrEnum):
+    """Forms that fixes can be written in."""
+
+    gpx = "gpx"
+    csv = "csv"
+    geojson = "geojson"
+    json = "json"
+
+
 class Language(StrEnum):
     """Language of texts and files."""
 
@@ -69,24 +103,22 @@ def main(version: Annotated[bool, typer.Option("--version", help=N_("Show the ve
         raise typer.Exit
 
 
+FOOTAGE = typer.Argument(
+    metavar="FOOTAGE...",
+    help=N_(
+        "Video files, folders of them, or folders of geotagged JPEGs. GPS is read from the video, or"
+        " from a log (GPX, NMEA, CSV, KML, IGC, SRT) beside it under the same name."
+    ),
+)
+GPS = typer.Option(metavar="FILE", help=N_("GPS log to use, in place of those in the videos or beside them."))
+GPS_OFFSET = typer.Option(metavar="SECONDS", help=N_("Added to every GPS time, where the clocks differ."))
+TIMEZONE = typer.Option(metavar="ZONE", help=N_("Zone of the times shown, and of cameras set to local time."))
+
+
 @app.command(help=DETECT_HELP)
 def detect(
-    footage: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FOOTAGE...",
-            help=N_(
-                "Video files, folders of them, or folders of geotagged JPEGs. A video's GPS log"
-                " (GPX, NMEA, CSV) stands beside it under the same name."
-            ),
-        ),
-    ],
-    gps: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help=N_("GPS log to use, in place of those in the videos or beside them.")
-        ),
-    ] = None,
+    footage: Annotated[list[Path], FOOTAGE],
+    gps: Annotated[Path | None, GPS] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder for the results."))] = Path("out"),
     model: Annotated[
         Path | None, typer.Option(metavar="PATH", help=N_("YOLO model [default: the one in the package]."))
@@ -103,9 +135,7 @@ def detect(
     confidence: Annotated[
         float, typer.Option(metavar="P", min=0.01, max=0.99, help=N_("Least confidence of a detection."))
     ] = 0.25,
-    gps_offset: Annotated[
-        float, typer.Option(metavar="SECONDS", help=N_("Added to every GPS time, where the clocks differ."))
-    ] = 0.0,
+    gps_offset: Annotated[float, GPS_OFFSET] = 0.0,
     camera_height: Annotated[
         float | None, typer.Option(metavar="METRES", help=N_("Lens above the road [default: 1.3, roughly]."))
     ] = None,
@@ -123,9 +153,7 @@ def detect(
             ),
         ),
     ] = None,
-    timezone: Annotated[
-        str, typer.Option(metavar="ZONE", help=N_("Zone of the times shown."))
-    ] = "Asia/Tokyo",
+    timezone: Annotated[str, TIMEZONE] = "Asia/Tokyo",
     lang: Annotated[
         Language | None, typer.Option(help=N_("Language of the results [default: the terminal's]."))
     ] = None,
@@ -138,28 +166,21 @@ def detect(
     ] = False,
 ) -> None:
     """Run the main job."""
-    from datetime import datetime, timedelta
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
     from detector.camera import camera_for
     from detector.model import DEFAULT_MODEL
     from detector.pipeline import Options
-    from detector.telemetry.clock import Hints
     from roaddamage.detect import Job
 
+    zone = _zone(timezone)
     try:
-        zone = ZoneInfo(timezone)
-        zone_offset_s = (datetime.now(zone).utcoffset() or timedelta()).total_seconds()
         camera_for(1280, 720, height_m=camera_height, hfov_deg=hfov, horizon=horizon)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    except (OSError, ZoneInfoNotFoundError) as error:
-        raise typer.BadParameter(f"there is no time zone {timezone!r}; one is Asia/Tokyo") from error
     language = (lang or Language(preferred_language())).value
     options = Options(
         every_m=every_m,
         confidence=confidence,
-        hints=Hints(gps_offset, zone_offset_s),
+        hints=_hints(gps_offset, zone),
         camera_height_m=camera_height,
         hfov_deg=hfov,
         horizon=horizon,
@@ -204,6 +225,106 @@ def _detect(job: Job, translate: Translate, *, quiet: bool, as_json: bool) -> in
         typer.echo(summary(outcome.report, translate))
         typer.echo(translate(N_("Map: {path}")).format(path=(job.out / "map.html").absolute()))
     return 0 if outcome.complete else FootageError.exit_code
+
+
+@app.command(help=PROBE_HELP)
+def probe(
+    footage: Annotated[list[Path], FOOTAGE],
+    gps: Annotated[Path | None, GPS] = None,
+    gps_offset: Annotated[float, GPS_OFFSET] = 0.0,
+    timezone: Annotated[str, TIMEZONE] = "Asia/Tokyo",
+    map_file: Annotated[
+        Path | None, typer.Option("--map", metavar="FILE", help=N_("Also write a map of the ways driven."))
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=N_("Print JSON, a line a drive."))] = False,
+) -> None:
+    """Tell what was found."""
+    import json
+
+    from maps.exports import Driven
+    from maps.webmap import write_map
+    from roaddamage.detect import reasons
+    from roaddamage.probe import Located, described, facts, locate
+
+    language = preferred_language()
+    translate, zone = translation(language), _zone(timezone)
+    driven: list[Driven] = []
+    refused = []
+    for found in locate(footage, gps, _hints(gps_offset, zone)):
+        if not isinstance(found, Located):
+            refused.append(found)
+            reason = reasons([found], translate)[0]
+            typer.echo(
+                json.dumps(reason) if as_json else f"{reason['path']}: {reason['reason']}", err=not as_json
+            )
+            continue
+        told = facts(found, zone)
+        typer.echo(json.dumps(told) if as_json else described(told, translate))
+        ways = found.trajectory.ways(found.drive.duration_s)
+        driven.append(Driven(found.drive.name, ways, told["driven_m"], found.trajectory.utc_at(0.0)))
+    if map_file and driven:
+        try:
+            write_map(
+                map_file, None, driven, map_file.parent, zone=zone, language=language, translate=translate
+            )
+        except OSError as error:
+            typer.echo(f"{map_file}: {error.strerror}", err=True)
+            raise typer.Exit(1) from error
+    raise typer.Exit(FootageError.exit_code if refused else 0)
+
+
+@app.command(help=TELEMETRY_HELP)
+def telemetry(
+    footage: Annotated[list[Path], FOOTAGE],
+    to: Annotated[Form, typer.Option(help=N_("Form to write the fixes in."))] = Form.gpx,
+    gps: Annotated[Path | None, GPS] = None,
+    gps_offset: Annotated[float, GPS_OFFSET] = 0.0,
+    timezone: Annotated[str, TIMEZONE] = "Asia/Tokyo",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=N_("File to write to [default: standard output]."))
+    ] = None,
+) -> None:
+    """Write the fixes."""
+    from roaddamage.probe import Located, fixes_text, locate
+
+    translate = translation(preferred_language())
+    located, code = [], 0
+    for found in locate(footage, gps, _hints(gps_offset, _zone(timezone))):
+        if isinstance(found, Located):
+            located.append(found)
+        else:
+            code = FootageError.exit_code
+            typer.echo(f"{found.path}: {found.error.message(translate)}", err=True)
+    if located:
+        text = fixes_text(located, to.value)
+        try:
+            if out:
+                out.write_text(text, encoding="utf-8")
+            else:
+                typer.echo(text)
+        except OSError as error:
+            typer.echo(f"{out}: {error.strerror}", err=True)
+            raise typer.Exit(1) from error
+    raise typer.Exit(code)
+
+
+def _zone(name: str) -> ZoneInfo:
+    """The time zone of a name; a wrong one is bad usage."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        raise typer.BadParameter(f"there is no time zone {name!r}; one is Asia/Tokyo") from error
+
+
+def _hints(gps_offset_s: float, zone: ZoneInfo) -> Hints:
+    """What the command line says of the clocks."""
+    from datetime import datetime, timedelta
+
+    from detector.telemetry.clock import Hints
+
+    return Hints(gps_offset_s, (datetime.now(zone).utcoffset() or timedelta()).total_seconds())
 
 
 @app.command(help=SAMPLE_HELP)

@@ -15,8 +15,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from detector.classes import CLASSES
+from detector.drive import Drive
 from detector.errors import N_, FootageError, Translate
-from detector.footage import Drive, Refused, find_drives
+from detector.footage import Refused, find_drives
 from detector.model import Model
 from detector.pipeline import DriveResult, Options, Progress, detect_drive
 from maps.exports import EVIDENCE, Driven, local_time, write_csv, write_geojson, write_geopackage

@@ -6,8 +6,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from detector.drive import Drive
 from detector.errors import N_, Translate
-from detector.footage import Drive, Refused
+from detector.footage import Refused
 from detector.pipeline import DriveResult
 from detector.pipeline import Progress as Moved
 from detector.telemetry.clock import ASSUMED, SHIFTED

@@ -13,11 +13,14 @@ import pytest
 from conftest import BEGIN, SHARED, needs_shared, write_gpx, write_video
 from PIL import ExifTags, Image
 
+from detector.drive import Drive
 from detector.errors import TelemetryError
-from detector.footage import Drive, PictureDrive, Refused, VideoDrive, find_drives
+from detector.footage import Refused, find_drives
+from detector.picture_drive import PictureDrive
 from detector.telemetry.clock import Hints
 from detector.telemetry.exif import read_exif
 from detector.trajectory import trajectory_from_fixes
+from detector.video_drive import VideoDrive
 
 
 def write_picture(

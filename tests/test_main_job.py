@@ -24,6 +24,7 @@ from pyproj import Geod
 
 from detector.classes import CODES
 from detector.model import DEFAULT_MODEL
+from detector.telemetry import read_log
 
 GEOD = Geod(ellps="WGS84")
 
@@ -319,3 +320,44 @@ def test_when_nothing_could_be_used_json_says_why(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "empty" in json.loads(done.stdout)["refused"][0]["reason"]
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_probe_tells_what_is_there(short_drive: Path, tmp_path: Path, browser: Any) -> None:
+    card = tmp_path / "card"
+    shutil.copytree(short_drive.parent, card)
+    (card / "empty.mp4").write_bytes(b"")
+    done = roaddamage("probe", card, "--map", tmp_path / "way.html")
+    assert done.returncode == 3
+    assert "short: 1 files, 0:04, 320 x 240, 0.04 km, from 2024-05-14T10:30:00+09:00" in done.stdout
+    assert "GPS: gpx, 5 fixes, usable 100%" in done.stdout
+    assert "empty.mp4" in done.stderr
+    page = browser.new_page()
+    page.goto((tmp_path / "way.html").as_uri())
+    assert "0.04 km driven" in page.inner_text("body")
+
+
+def test_probe_in_json_is_a_line_a_drive(short_drive: Path) -> None:
+    told = json.loads(roaddamage("probe", short_drive, "--json").stdout)
+    assert (told["drive"], told["fixes"], told["usable_share"], told["gaps"]) == ("short", 5, 1.0, 0)
+
+
+@pytest.mark.parametrize("form", ["gpx", "csv", "geojson", "json"])
+def test_telemetry_writes_what_can_be_read_again(short_drive: Path, tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"fixes.{form}"
+    assert roaddamage("telemetry", short_drive, "--to", form, "--out", path).returncode == 0
+    if form in ("gpx", "csv"):
+        fixes = read_log(path)
+        assert (len(fixes), fixes.utc_s[0]) == (5, BEGIN.timestamp())
+        assert fixes.lat[-1] == pytest.approx(35.65 + 40 / 110_950, abs=1e-7)
+        return
+    data = json.loads(path.read_text())
+    first = data["features"][0]["properties"] if form == "geojson" else data[0]
+    assert first["time_s"] == 0.0
+    assert first["utc"].startswith("2024-05-14T01:30:00")
+
+
+def test_telemetry_of_nothing_says_why(tmp_path: Path) -> None:
+    write_video(tmp_path / "v.mp4", np.arange(30) / 30)
+    done = roaddamage("telemetry", tmp_path / "v.mp4")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "--gps" in done.stderr

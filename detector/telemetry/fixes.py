@@ -65,6 +65,21 @@ class Fixes:
         )
 
 
+def joined(parts: list[Fixes]) -> Fixes:
+    """Fixes of several logs as one, in order of media time; how they were tied is the first's."""
+    both = replace(
+        parts[0],
+        lon=np.concatenate([part.lon for part in parts]),
+        lat=np.concatenate([part.lat for part in parts]),
+        utc_s=np.concatenate([part.utc_s for part in parts]),
+        time_s=np.concatenate([part.time_s for part in parts]),
+        accuracy_m=np.concatenate([part.accuracy_m for part in parts]),
+        speed_mps=np.concatenate([part.speed_mps for part in parts]),
+        heading_deg=np.concatenate([part.heading_deg for part in parts]),
+    )
+    return both.chosen(np.argsort(both.time_s, kind="stable"))
+
+
 def fixes_from_rows(rows: list[Row], reader: str) -> Fixes:
     """Fixes from one dict a fix; missing keys become NaN (accuracy: the default).
 
