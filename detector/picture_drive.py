@@ -19,6 +19,8 @@ from detector.telemetry.fixes import Fixes, Row, fixes_from_rows
 from detector.trajectory import LONGEST_GAP_S, Trajectory
 from detector.video import Frame
 
+NEAR_ENOUGH = 0.9
+"""A picture this share of the wanted distance on from the last is taken: there is none in between."""
 PAUSE_S = 60.0
 """Pictures further apart in time are of two stretches; nearer ones are at most `LONGEST_GAP_S` apart."""
 
@@ -105,7 +107,7 @@ class PictureDrive:
         wanted, last_m = [], -np.inf
         for index, time_s in enumerate(self.times_s):
             distance_m = trajectory.at(float(time_s)).distance_m
-            if distance_m - last_m >= every_m:
+            if distance_m - last_m >= NEAR_ENOUGH * every_m:
                 wanted.append(index)
                 last_m = distance_m
         return self._read(wanted)

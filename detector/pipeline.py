@@ -220,7 +220,8 @@ def sighting_of(
     sin, cos = math.sin(pose.heading_rad), math.cos(pose.heading_rad)
     axes = np.array([[sin, cos], [cos, -sin]])  # columns: along the heading, to its right
     along_var = sharp.forward_sd_m**2 + (pose.speed_mps * CLOCK_SD_S) ** 2
-    covariance = axes @ np.diag([along_var, sharp.right_sd_m**2]) @ axes.T
+    across_var = sharp.right_sd_m**2 + (sharp.forward_m * pose.heading_sd_rad) ** 2
+    covariance = axes @ np.diag([along_var, across_var]) @ axes.T
     covariance += np.eye(2) * (pose.accuracy_m**2 + ANTENNA_SD_M**2)
     lon, lat = trajectory.frame.to_lonlat(track.east_m, track.north_m)
     length, width = (sharp.length_m, sharp.length_sd_m), (sharp.width_m, sharp.width_sd_m)

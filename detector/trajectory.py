@@ -12,6 +12,7 @@ from pyproj import Transformer
 from shapely.geometry import LineString
 
 from detector.errors import N_, TelemetryError
+from detector.smoother import Motion, smooth
 from detector.telemetry.fixes import Fixes
 
 Floats = NDArray[np.float64]
@@ -21,8 +22,12 @@ STANDING_MPS = 0.8
 FASTEST_MPS = 70.0
 LONGEST_GAP_S = 10.0
 """Between fixes further apart than this, nobody knows where the vehicle was."""
-HEADING_BASE_M = 6.0
-"""A heading is taken over at least this much road."""
+WHITE_SHARE = 0.35
+"""Share of a receiver's error that changes from fix to fix; the rest wanders over minutes."""
+LEAST_NOISE_M = 0.05
+VELOCITY_NOISE_MPS = 0.5
+"""Standard error of a receiver's own velocity, by axis."""
+HEADING_SD_STANDING_RAD = math.radians(20)
 LINE_TOLERANCE_M = 0.3
 EDGE_S = 1.0
 """How far before the first and after the last fix positions are carried on."""
@@ -60,6 +65,7 @@ class Pose:
     speed_mps: float
     accuracy_m: float
     distance_m: float
+    heading_sd_rad: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,10 @@ class Trajectory:
     utc_s: Floats
     east_m: Floats
     north_m: Floats
+    east_mps: Floats
+    north_mps: Floats
     heading_rad: Floats
+    heading_sd_rad: Floats
     speed_mps: Floats
     accuracy_m: Floats
     distance_m: Floats
@@ -91,7 +100,7 @@ class Trajectory:
         return np.asarray(inside & (high - low <= LONGEST_GAP_S))
 
     def at(self, time_s: float) -> Pose:
-        """The pose at a time, linear between fixes."""
+        """The pose at a time; positions run between fixes as the velocities at both say (Hermite)."""
 
         def value(column: Floats) -> float:
             return float(np.interp(time_s, self.time_s, column))
@@ -100,12 +109,28 @@ class Trajectory:
         edge_s = time_s - float(np.clip(time_s, self.time_s[0], self.time_s[-1]))
         edge_m = edge_s * value(self.speed_mps)
         return Pose(
-            value(self.east_m) + edge_m * math.sin(heading),
-            value(self.north_m) + edge_m * math.cos(heading),
-            heading,
-            value(self.speed_mps),
-            value(self.accuracy_m),
-            value(self.distance_m) + edge_m,
+            east_m=self._between(self.east_m, self.east_mps, time_s) + edge_m * math.sin(heading),
+            north_m=self._between(self.north_m, self.north_mps, time_s) + edge_m * math.cos(heading),
+            heading_rad=heading,
+            speed_mps=value(self.speed_mps),
+            accuracy_m=value(self.accuracy_m),
+            distance_m=value(self.distance_m) + edge_m,
+            heading_sd_rad=value(self.heading_sd_rad),
+        )
+
+    def _between(self, place: Floats, speed: Floats, time_s: float) -> float:
+        """Cubic Hermite interpolation of one axis; held beyond the first and last fix."""
+        after = int(np.clip(np.searchsorted(self.time_s, time_s), 1, len(self.time_s) - 1))
+        step = float(self.time_s[after] - self.time_s[after - 1])
+        share = min(max((time_s - float(self.time_s[after - 1])) / step, 0.0), 1.0)
+        one, two = float(place[after - 1]), float(place[after])
+        slope_one, slope_two = step * float(speed[after - 1]), step * float(speed[after])
+        rest = 1 - share
+        return (
+            (1 + 2 * share) * rest**2 * one
+            + share * rest**2 * slope_one
+            + share**2 * (3 - 2 * share) * two
+            - share**2 * rest * slope_two
         )
 
     def utc_at(self, time_s: float) -> float | None:
@@ -185,21 +210,54 @@ def trajectory_from_fixes(fixes: Fixes) -> Trajectory:
             N_("Fewer than two usable GPS fixes: no way driven can be told from {count} of them."),
             count=count,
         )
+    motion = _motion(fixes, east, north)
+    (east, north), (east_mps, north_mps) = motion.position_m.T, motion.velocity_mps.T
     speed = _speed_mps(fixes, east, north)
     moving = (speed[1:] + speed[:-1]) / 2 >= STANDING_MPS
     steps = np.hypot(np.diff(east), np.diff(north)) * moving
-    distance = np.concatenate([[0.0], np.cumsum(steps)])
+    heading_sd = np.where(
+        speed >= STANDING_MPS,
+        motion.velocity_sd_mps / np.maximum(speed, STANDING_MPS),
+        HEADING_SD_STANDING_RAD,
+    )
     return Trajectory(
         frame=frame,
         time_s=fixes.time_s,
         utc_s=fixes.utc_s,
         east_m=east,
         north_m=north,
-        heading_rad=_heading_rad(fixes, east, north, distance),
+        east_mps=east_mps,
+        north_mps=north_mps,
+        heading_rad=_heading_rad(fixes, east_mps, north_mps),
+        heading_sd_rad=heading_sd,
         speed_mps=np.where(speed < STANDING_MPS, 0.0, speed),
         accuracy_m=fixes.accuracy_m,
-        distance_m=distance,
+        distance_m=np.concatenate([[0.0], np.cumsum(steps)]),
         dropped=count - len(fixes),
+    )
+
+
+def _motion(fixes: Fixes, east: Floats, north: Floats) -> Motion:
+    """Positions and velocities smoothed, each stretch between long gaps by itself.
+
+    The receiver's own velocity is taken in where it gives one.
+    """
+    heading, speed = np.radians(fixes.heading_deg), fixes.speed_mps
+    velocity = np.column_stack([speed * np.sin(heading), speed * np.cos(heading)])
+    velocity[~(speed >= STANDING_MPS)] = np.nan  # a course at a standstill is none
+    noise_m = np.maximum(WHITE_SHARE * fixes.accuracy_m, LEAST_NOISE_M)
+    velocity_noise = np.full(len(east), VELOCITY_NOISE_MPS)
+    place = np.column_stack([east, north])
+    cuts = np.flatnonzero(np.diff(fixes.time_s) > LONGEST_GAP_S) + 1
+    parts = [
+        smooth(fixes.time_s[part], place[part], noise_m[part], velocity[part], velocity_noise[part])
+        for part in np.split(np.arange(len(east)), cuts)
+    ]
+    return Motion(
+        np.concatenate([part.position_m for part in parts]),
+        np.concatenate([part.velocity_mps for part in parts]),
+        np.concatenate([part.position_sd_m for part in parts]),
+        np.concatenate([part.velocity_sd_mps for part in parts]),
     )
 
 
@@ -250,19 +308,15 @@ def _speed_mps(fixes: Fixes, east: Floats, north: Floats) -> Floats:
     return np.where(np.isfinite(given) & (given >= 0), given, derived)
 
 
-def _heading_rad(fixes: Fixes, east: Floats, north: Floats, distance: Floats) -> Floats:
-    """The direction of the path over `HEADING_BASE_M`, kept through stops.
+def _heading_rad(fixes: Fixes, east_mps: Floats, north_mps: Floats) -> Floats:
+    """The direction of motion, kept through stops.
 
-    A log whose fixes never move enough (single pictures) falls back on the headings it gives.
+    A log whose fixes never move (single pictures) falls back on the headings it gives.
     """
-    half = HEADING_BASE_M / 2
-    before = np.clip(np.searchsorted(distance, distance - half, side="right") - 1, 0, None)
-    after = np.clip(np.searchsorted(distance, distance + half), None, len(distance) - 1)
-    heading = np.arctan2(east[after] - east[before], north[after] - north[before])
-    known = np.hypot(east[after] - east[before], north[after] - north[before]) > half / 2
-    if not known.any():
+    heading = np.arctan2(east_mps, north_mps)
+    known = np.flatnonzero(np.hypot(east_mps, north_mps) > STANDING_MPS)
+    if not len(known):
         given = np.radians(fixes.heading_deg)
         return np.where(np.isfinite(given), given, 0.0)
-    nearest = np.flatnonzero(known)
-    place = np.clip(np.searchsorted(nearest, np.arange(len(heading))), 0, len(nearest) - 1)
-    return np.asarray(heading[nearest[place]])
+    last = known[np.clip(np.searchsorted(known, np.arange(len(heading)), side="right") - 1, 0, None)]
+    return np.asarray(heading[last])

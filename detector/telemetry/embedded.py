@@ -29,6 +29,8 @@ READERS: tuple[tuple[str, Callable[[Container], list[Row]]], ...] = (
     ("nmea boxes", read_nmea_boxes),
 )
 FEWEST_FIXES = 2
+LEAP_S = 1.0
+"""Further from its place in the count than this, a record's own time is not believed."""
 
 
 def read_embedded(path: Path, duration_s: float) -> Fixes | None:
@@ -81,6 +83,8 @@ def _tied(fixes: Fixes, rows: list[Row], duration_s: float, first_frame_s: float
     elif any("nominal_s" in row for row in rows):
         nominal = np.array([row.get("nominal_s", np.nan) for row in rows])
         time_s = fixes.utc_s - np.nanmedian(fixes.utc_s - nominal)
+        leapt = np.abs(time_s - nominal) > LEAP_S  # the device's clock was wrong then, its counting not
+        time_s = np.where(leapt, nominal, time_s)
         clock = "the median of UTC over the clip's records, one a second"
     else:
         time_s = np.linspace(0, duration_s, len(fixes), endpoint=False)
