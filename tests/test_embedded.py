@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from telemetry_files import FILES, SECONDS, TRACKS, Device
 
 from detector.errors import TelemetryError
-from detector.telemetry import read_embedded
+from detector.telemetry import read_embedded, ssmd
 from detector.telemetry.boxes import Container
+from detector.telemetry.degrees import from_ddmm
 from detector.telemetry.embedded import READERS
 from detector.telemetry.fixes import Fixes
 from detector.trajectory import trajectory_from_fixes
@@ -208,3 +209,28 @@ def test_samples_of_others(name: str, reader: str, count: int, first: tuple[floa
 
 def test_every_reader_is_tried() -> None:
     assert len({reader for _, reader in READERS}) == 7
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 9999.0])
+def test_numbers_that_are_no_degrees(number: float) -> None:
+    assert np.isnan(from_ddmm(number))
+
+
+@pytest.mark.parametrize("family", ["Novatek, indexed", "Novatek, not indexed", "Kenwood"])
+def test_a_record_of_no_numbers_is_passed_over(tmp_path: Path, base: Path, family: str) -> None:
+    path = FILES[family](base, tmp_path / "v.mp4", Device())
+    data = path.read_bytes()
+    lat = struct.pack("<f", files.ddmm(files.truth(3)[1]))
+    path.write_bytes(data.replace(lat, struct.pack("<f", np.nan)))
+    fixes = read_embedded(path, SECONDS)
+    assert fixes is not None
+    assert len(fixes) == SECONDS - 1
+
+
+def test_scrambled_text_that_holds_no_number_is_passed_over(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssmd, "_unscrambled", lambda data: "2026/05/03 01:02:03 N:35.6.8 E:139.7671.0 1.2.3")
+    path = files.add_track(base, tmp_path / "v.mp4", b"meta", b"ssmd", files.ligogps(Device()))
+    with pytest.raises(TelemetryError, match="scrambled"):
+        read_embedded(path, SECONDS)

@@ -8,8 +8,10 @@ import math
 def from_ddmm(value: float, hemisphere: str = "") -> float:
     """Degrees from DDDMM.mmmm (NMEA 0183); `hemisphere` S or W turns the sign.
 
-    NaN where the minutes are no minutes.
+    NaN where the number is none, or its minutes are no minutes.
     """
+    if not math.isfinite(value):
+        return math.nan
     whole = math.trunc(value / 100)
     minutes = value - 100 * whole
     if not abs(minutes) < 60:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from detector.telemetry.boxes import Container, Track
@@ -55,11 +56,10 @@ def holds_scrambled(container: Container) -> bool:
     return LIGO in head
 
 
-def _rows(container: Container, track: Track, reader: object) -> list[Row]:
+def _rows(container: Container, track: Track, reader: Callable[[bytes], Row | None]) -> list[Row]:
     found = []
     for sample in track.samples:
-        row = reader(container.read(sample.offset, sample.size))  # type: ignore[operator]
-        if row:
+        if row := reader(container.read(sample.offset, sample.size)):
             found.append(row | {"time_s": sample.time_s})
     return found
 
@@ -83,9 +83,15 @@ def _ligo(data: bytes) -> Row | None:
     match = LIGO_TEXT.search(_unscrambled(chunk[8 : 8 + length]))
     if not match:
         return None
-    lat = float(match[8]) * (-1 if match[7] == "S" else 1)
-    lon = float(match[10]) * (-1 if match[9] == "W" else 1)
-    row = {"lat": lat, "lon": lon, "speed_mps": float(match[11]) * METRES_PER_SECOND_IN_A_KNOT}
+    try:
+        lat, lon, knots = (float(match[group]) for group in (8, 10, 11))
+    except ValueError:
+        return None
+    row = {
+        "lat": -lat if match[7] == "S" else lat,
+        "lon": -lon if match[9] == "W" else lon,
+        "speed_mps": knots * METRES_PER_SECOND_IN_A_KNOT,
+    }
     try:
         moment = datetime(*(int(part) for part in match.groups()[:6]), tzinfo=UTC)  # type: ignore[misc,arg-type]
     except ValueError:
