@@ -332,7 +332,7 @@ def sample(
     out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder to write it to."))] = Path("sample"),
 ) -> None:
     """Write the sample drive."""
-    from datasets.synthetic import write_sample_drive
+    from datasets.sample_drive import write_sample_drive
 
     try:
         video = write_sample_drive(out)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from datasets.synthetic import write_sample_drive
+from datasets.sample_drive import write_sample_drive
 
 SHARED = Path(__file__).parents[2] / "shared"
 BEGIN = datetime(2024, 5, 14, 1, 30, tzinfo=UTC)

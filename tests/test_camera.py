@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.synthetic import sample_camera
+from datasets.sample_drive import sample_camera
 from detector.camera import BOX_ERROR_PX_AT_640, Camera, camera_for
 from detector.horizon import WORK_WIDTH_PX, find_vanishing_point, reduced
 from detector.video import VideoReader
