@@ -16,3 +16,4 @@ setup:
 
 benchmark: setup
 	.venv/bin/python -m benchmarks.main_job
+	.venv/bin/python -m benchmarks.telemetry

@@ -87,7 +87,9 @@ def _tied(fixes: Fixes, rows: list[Row], duration_s: float, first_frame_s: float
         time_s = np.where(leapt, nominal, time_s)
         clock = "the median of UTC over the clip's records, one a second"
     else:
-        time_s = np.linspace(0, duration_s, len(fixes), endpoint=False)
+        even = np.arange(len(fixes)) / len(fixes)
+        share = [row.get("share", place) for row, place in zip(rows, even, strict=True)]
+        time_s = np.array(share, float) * duration_s
         clock = "the records carry no time: spread evenly over the clip"
     apart = fixes.utc_s - time_s
     if not np.isfinite(apart).any():

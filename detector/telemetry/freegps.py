@@ -36,7 +36,8 @@ def read_freegps(container: Container) -> list[Row]:
     rows = [(number, _record(block)) for number, block in enumerate(blocks)]
     if found := [row | {"nominal_s": float(number)} for number, row in rows if row]:
         return found
-    if found := [row for block in blocks if (row := _seventy_mai(block))]:
+    share = [(number / len(blocks), _seventy_mai(block)) for number, block in enumerate(blocks)]
+    if found := [row | {"share": place} for place, row in share if row]:
         return found
     lines = ((float(number), line) for number, block in enumerate(blocks) for line in _sentences(block))
     return read_sentences(lines)
