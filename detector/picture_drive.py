@@ -58,7 +58,7 @@ class PictureDrive:
             row | {"time_s": float(time_s)} for (_, _, row), time_s in zip(found, self.times_s, strict=True)
         ]
 
-    @cached_property
+    @property
     def duration_s(self) -> float:
         return float(self.times_s[-1])
 
@@ -105,8 +105,7 @@ class PictureDrive:
 
     def frames(self, trajectory: Trajectory, every_m: float) -> Iterator[Frame]:
         wanted, last_m = [], -np.inf
-        for index, time_s in enumerate(self.times_s):
-            distance_m = trajectory.at(float(time_s)).distance_m
+        for index, distance_m in enumerate(trajectory.distance_at(self.times_s)):
             if distance_m - last_m >= NEAR_ENOUGH * every_m:
                 wanted.append(index)
                 last_m = distance_m

@@ -131,7 +131,7 @@ def detect_drive(
     with meter.stage("horizon"):
         camera, horizon_source = find_camera(drive, options)
     metres = trajectory.metres_driven(drive.duration_s)
-    begin_m = trajectory.at(0.0).distance_m
+    begin_m = float(trajectory.distance_at(0.0))
     tracker, sightings = Tracker(camera), list[Sighting]()
 
     def keep(tracks: Iterable[Track]) -> None:

@@ -101,37 +101,36 @@ class Trajectory:
 
     def at(self, time_s: float) -> Pose:
         """The pose at a time; positions run between fixes as the velocities at both say (Hermite)."""
-
-        def value(column: Floats) -> float:
-            return float(np.interp(time_s, self.time_s, column))
-
-        heading = math.atan2(value(np.sin(self.heading_rad)), value(np.cos(self.heading_rad)))
-        edge_s = time_s - float(np.clip(time_s, self.time_s[0], self.time_s[-1]))
-        edge_m = edge_s * value(self.speed_mps)
-        return Pose(
-            east_m=self._between(self.east_m, self.east_mps, time_s) + edge_m * math.sin(heading),
-            north_m=self._between(self.north_m, self.north_mps, time_s) + edge_m * math.cos(heading),
-            heading_rad=heading,
-            speed_mps=value(self.speed_mps),
-            accuracy_m=value(self.accuracy_m),
-            distance_m=value(self.distance_m) + edge_m,
-            heading_sd_rad=value(self.heading_sd_rad),
-        )
-
-    def _between(self, place: Floats, speed: Floats, time_s: float) -> float:
-        """Cubic Hermite interpolation of one axis; held beyond the first and last fix."""
         after = int(np.clip(np.searchsorted(self.time_s, time_s), 1, len(self.time_s) - 1))
-        step = float(self.time_s[after] - self.time_s[after - 1])
-        share = min(max((time_s - float(self.time_s[after - 1])) / step, 0.0), 1.0)
-        one, two = float(place[after - 1]), float(place[after])
-        slope_one, slope_two = step * float(speed[after - 1]), step * float(speed[after])
-        rest = 1 - share
-        return (
-            (1 + 2 * share) * rest**2 * one
-            + share * rest**2 * slope_one
-            + share**2 * (3 - 2 * share) * two
-            - share**2 * rest * slope_two
+        pair = slice(after - 1, after + 1)
+        begin_s, end_s = self.time_s[pair]
+        step = float(end_s - begin_s)
+        share = min(max((time_s - float(begin_s)) / step, 0.0), 1.0)
+
+        def value(two: Floats) -> float:
+            return float(two[0] + share * (two[1] - two[0]))
+
+        heading = math.atan2(value(np.sin(self.heading_rad[pair])), value(np.cos(self.heading_rad[pair])))
+        speed_mps = value(self.speed_mps[pair])
+        edge_m = (time_s - float(np.clip(time_s, self.time_s[0], self.time_s[-1]))) * speed_mps
+        return Pose(
+            east_m=_hermite(self.east_m[pair], step * self.east_mps[pair], share)
+            + edge_m * math.sin(heading),
+            north_m=_hermite(self.north_m[pair], step * self.north_mps[pair], share)
+            + edge_m * math.cos(heading),
+            heading_rad=heading,
+            speed_mps=speed_mps,
+            accuracy_m=value(self.accuracy_m[pair]),
+            distance_m=float(self.distance_at(time_s)),
+            heading_sd_rad=value(self.heading_sd_rad[pair]),
         )
+
+    def distance_at(self, time_s: ArrayLike) -> Floats:
+        """Metres driven since the first fix at each of these times."""
+        times = np.asarray(time_s, float)
+        edge_s = times - np.clip(times, self.time_s[0], self.time_s[-1])
+        speed = np.interp(times, self.time_s, self.speed_mps)
+        return np.asarray(np.interp(times, self.time_s, self.distance_m) + edge_s * speed)
 
     def utc_at(self, time_s: float) -> float | None:
         """POSIX time of a media time; None where the log tells none."""
@@ -150,7 +149,7 @@ class Trajectory:
         clock = clock[(clock >= start_s) & (clock <= last_s)]
         if len(clock) < 2:
             return clock[:1]
-        metres = np.array([self.at(float(time_s)).distance_m for time_s in clock])
+        metres = self.distance_at(clock)
         metres += np.arange(len(metres)) * 1e-9  # standing still must not make the inverse ambiguous
         marks = np.arange(metres[0], metres[-1] + 1e-6, every_m)
         times = np.interp(marks, metres, clock)
@@ -172,7 +171,7 @@ class Trajectory:
 
     def metres_driven(self, end_s: float) -> float:
         """Metres driven from 0 to `end_s`, gaps left out."""
-        return sum(self.at(high).distance_m - self.at(low).distance_m for low, high in self.spans(end_s))
+        return sum(float(np.ptp(self.distance_at(span))) for span in self.spans(end_s))
 
     def ways(self, end_s: float) -> list[Floats]:
         """The way driven from 0 to `end_s`, one (n, 2) EPSG:4326 line for each stretch between gaps.
@@ -188,6 +187,17 @@ class Trajectory:
             line = LineString(np.column_stack([east, north])).simplify(LINE_TOLERANCE_M)
             lines.append(np.column_stack(self.frame.to_lonlat(*np.asarray(line.coords).T)))
         return lines
+
+
+def _hermite(place: Floats, slope: Floats, share: float) -> float:
+    """Cubic Hermite interpolation between two places, their slopes per whole step."""
+    rest = 1 - share
+    return float(
+        (1 + 2 * share) * rest**2 * place[0]
+        + share * rest**2 * slope[0]
+        + share**2 * (3 - 2 * share) * place[1]
+        - share**2 * rest * slope[1]
+    )
 
 
 def trajectory_from_fixes(fixes: Fixes) -> Trajectory:

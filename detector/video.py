@@ -148,8 +148,8 @@ def _start_utc_s(metadata: dict[str, str]) -> float | None:
 class VideoReader:
     """Reads one video's frames in order.
 
-    `damaged` counts the packets that could not be
-    decoded, `other_size` the frames left out because their size differs from the first one's.
+    `damaged` counts the packets that could not be decoded, `other_size` the frames left out because
+    their size differs from the first one's.
     """
 
     def __init__(self, path: Path) -> None:

@@ -50,6 +50,7 @@ class Container:
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.size = file.seek(0, 2)
+        self._tracks: list[Track] | None = None
 
     def read(self, offset: int, size: int) -> bytes:
         """Bytes at a place, fewer where the file ends."""
@@ -97,7 +98,12 @@ class Container:
         return box
 
     def tracks(self) -> list[Track]:
-        """The tracks of the file's `moov`; none where there is none."""
+        """The tracks of the file's `moov`, read once; none where there is none."""
+        if self._tracks is None:
+            self._tracks = self._read_tracks()
+        return self._tracks
+
+    def _read_tracks(self) -> list[Track]:
         movie = self.find(None, b"moov")
         if movie is None:
             return []
