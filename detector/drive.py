@@ -48,5 +48,8 @@ class Drive(Protocol):
     def looks(self, count: int) -> list[NDArray[np.uint8]]:
         """A few pictures spread over the drive, cheaply, as `detector.horizon.reduced` gives them."""
 
-    def frames(self, trajectory: Trajectory, every_m: float) -> Iterator[Frame]:
-        """The frames along the way, one every `every_m` driven, none while parked."""
+    def frames(self, trajectory: Trajectory, every_m: float, device: str = "cpu") -> Iterator[Frame]:
+        """The frames along the way, one about every `every_m` driven, none while parked.
+
+        A CUDA `device` decodes them where it can.
+        """

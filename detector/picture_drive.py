@@ -103,7 +103,7 @@ class PictureDrive:
         step = max(1, len(self.pictures) // count)
         return [reduced(frame.image) for frame in self._read(range(0, len(self.pictures), step))]
 
-    def frames(self, trajectory: Trajectory, every_m: float) -> Iterator[Frame]:
+    def frames(self, trajectory: Trajectory, every_m: float, device: str = "cpu") -> Iterator[Frame]:
         wanted, last_m = [], -np.inf
         for index, distance_m in enumerate(trajectory.distance_at(self.times_s)):
             if distance_m - last_m >= NEAR_ENOUGH * every_m:

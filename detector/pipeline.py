@@ -139,7 +139,7 @@ def detect_drive(
             number = f"{drive.name}-{len(sightings) + 1:04d}"
             sightings.append(sighting_of(track, drive.name, number, trajectory, model.name, evidence))
 
-    frames = meter.timed("decode", drive.frames(trajectory, options.every_m))
+    frames = meter.timed("decode", drive.frames(trajectory, options.every_m, model.device))
     fresh = _without_repeats(frames, meter)
     for frame, detections in _detections(fresh, model, options, meter):
         pose = trajectory.at(frame.time_s)

@@ -11,15 +11,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+from av.codec.hwaccel import HWAccel
 from av.stream import Disposition
 from numpy.typing import NDArray
 
 from detector.errors import N_, FootageError
+from detector.picture_groups import Wanted, groups_of_pictures
 
 SUFFIXES = frozenset(
     [
@@ -41,6 +44,10 @@ SUFFIXES = frozenset(
 )
 
 SMALLEST_PX, LARGEST_PX = 64, 16_384
+INDEXED = frozenset(("mov", "mp4", "matroska", "webm"))
+"""Containers that can be entered at any key frame for sure."""
+SEEK_S = 15.0
+"""A stretch longer than this in which nothing is wanted is not read at all, where that is sure."""
 
 
 @dataclass(frozen=True)
@@ -108,19 +115,32 @@ def probe(path: Path) -> Video:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+def _opened(path: Path, device: str = "cpu") -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """The file and its moving pictures; a cover picture is not one.
 
     Raises FootageError where it has none.
     """
     # Absolute, because "12:30 drive.mp4" would be taken for an address.
-    with av.open(str(path.absolute()), metadata_errors="replace") as container:
+    with av.open(str(path.absolute()), metadata_errors="replace", hwaccel=_hardware(device)) as container:
         stream = container.streams.best("video")
         if not isinstance(stream, av.VideoStream) or stream.disposition & Disposition.attached_pic:
             raise FootageError(
                 N_("{path} holds no picture, only sound or data. Give the camera's video file."), path=path
             )
         yield container, stream
+
+
+@cache
+def _hardware(device: str) -> HWAccel | None:
+    """NVDEC for a CUDA device, where there is one; what it can't decode the processor does."""
+    if not device.startswith("cuda"):
+        return None
+    card = HWAccel("cuda", device.partition(":")[2] or "0", allow_software_fallback=True)
+    try:
+        card.create(av.Codec("h264"))
+    except (av.FFmpegError, NotImplementedError):
+        return None
+    return card
 
 
 def _duration_s(container: av.container.InputContainer, stream: av.VideoStream, first_s: float) -> float:
@@ -146,61 +166,46 @@ def _start_utc_s(metadata: dict[str, str]) -> float | None:
 
 
 class VideoReader:
-    """Reads one video's frames in order.
+    """Reads one video's frames in order, decoding no more than the wanted times need.
 
-    `damaged` counts the packets that could not be decoded, `other_size` the frames left out because
-    their size differs from the first one's.
+    `decoded` counts the frames decoded, `damaged` the packets and frames that could not be used,
+    `other_size` the frames left out because their size differs from the first one's. On a CUDA
+    `device` the graphics card decodes (NVDEC) what it can, the processor the rest.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, device: str = "cpu") -> None:
         self.path = path
         self.decoded = 0
         self.damaged = 0
         self.other_size = 0
-        self._shape: tuple[int, ...] | None = None
-        self._stream: av.VideoStream
         self.last_time_s = 0.0
+        self.device = device
+        self._shape: tuple[int, ...] | None = None
+        self._zero_s: float | None = None
 
     def frames_at(self, times_s: Iterable[float]) -> Iterator[Frame]:
         """The first frame at or after each wanted time, each frame once; times ascend.
 
-        Decoding goes on past damaged packets. Raises FootageError where the file can't be opened.
+        Where a key frame comes a little later than that, it is taken instead, as it costs nothing
+        extra. Decoding goes on past damaged packets. Raises FootageError where the file can't be
+        opened.
         """
-        wanted = iter(times_s)
-        target_s = next(wanted, None)
-        for frame, time_s in self._decode():
-            if target_s is None:
-                return
-            if time_s < target_s:
-                continue
-            image = upright_rgb(frame, self._stream)
-            self._shape = self._shape or image.shape
-            if image.shape != self._shape:
-                self.other_size += 1
-                continue
-            yield Frame(self.decoded - 1, time_s, image)
-            while target_s is not None and target_s <= time_s:
-                target_s = next(wanted, None)
-
-    def _decode(self) -> Iterator[tuple[av.VideoFrame, float]]:
+        wanted = Wanted(np.fromiter(times_s, float))
+        index = 0
         try:
-            with _opened(self.path) as (container, stream):
-                self._stream = stream
+            with _opened(self.path, self.device) as (container, stream):
                 stream.thread_type = "AUTO"
-                zero: float | None = None
-                for packet in container.demux(stream):
-                    try:
-                        frames = packet.decode()
-                    except av.InvalidDataError:
-                        self.damaged += 1
+                for frame, time_s in self._decode(container, stream, wanted):
+                    if not wanted.due(time_s):
                         continue
-                    for frame in frames:
-                        if frame.time is None:
-                            continue
-                        zero = frame.time if zero is None else zero
-                        self.decoded += 1
-                        self.last_time_s = frame.time - zero
-                        yield frame, self.last_time_s
+                    image = upright_rgb(frame, stream)
+                    self._shape = self._shape or image.shape
+                    if image.shape != self._shape:
+                        self.other_size += 1
+                        continue
+                    yield Frame(index, time_s, image)
+                    index += 1
+                    wanted.served(time_s)
         except av.FFmpegError as error:
             if not self.decoded:
                 raise FootageError(
@@ -208,27 +213,77 @@ class VideoReader:
                 ) from error
             self.damaged += 1
 
+    def _decode(
+        self, container: av.container.InputContainer, stream: av.VideoStream, wanted: Wanted
+    ) -> Iterator[tuple[av.VideoFrame, float]]:
+        """The frames that had to be decoded, each with its time; the wanted ones are among them."""
+        has_index = not INDEXED.isdisjoint(container.format.name.split(","))
+        follows_on = True  # the decoder holds all that comes before the next packet
+        groups = groups_of_pictures(container, stream)
+        while not wanted.done and (group := next(groups, None)):
+            needed = wanted.packets(group, self._zero_s, follows_on=follows_on)
+            cut = len(needed) if group.continues else int(np.flatnonzero(needed).max(initial=-1)) + 1
+            for packet, need in zip(group.packets[:cut], needed[:cut], strict=True):
+                # Frames that no other is made from can be passed over one by one.
+                stream.codec_context.skip_frame = "DEFAULT" if need else "NONREF"
+                yield from self._shown(stream, packet)
+            follows_on = cut == len(needed)
+            if not follows_on:
+                yield from self._shown(stream, None)
+                stream.codec_context.flush_buffers()
+                next_s = wanted.next_s + (self._zero_s or 0.0)
+                if has_index and group.end_s + SEEK_S < next_s < np.inf:
+                    container.seek(int(next_s * 1_000_000))
+                    groups = groups_of_pictures(container, stream)
+        yield from self._shown(stream, None)
+
+    def _shown(
+        self, stream: av.VideoStream, packet: av.Packet[av.VideoStream] | None
+    ) -> Iterator[tuple[av.VideoFrame, float]]:
+        """What the decoder gives for a packet; for None, all that it still holds."""
+        try:
+            frames = stream.codec_context.decode(packet)
+        except av.EOFError:
+            return
+        except av.InvalidDataError:
+            self.damaged += 1
+            return
+        for frame in frames:
+            if frame.is_corrupt:
+                self.damaged += 1
+            elif frame.pts is not None and stream.time_base is not None:
+                time_s = float(frame.pts * stream.time_base)
+                self._zero_s = time_s if self._zero_s is None else self._zero_s
+                self.decoded += 1
+                self.last_time_s = time_s - self._zero_s
+                yield frame, self.last_time_s
+
 
 def still_frames(path: Path, times_s: Iterable[float]) -> Iterator[Frame]:
     """The key frame before each wanted time, by seeking: cheap looks at a drive, not exact."""
     with _opened(path) as (container, stream):
         start_s = float((stream.start_time or 0) * (stream.time_base or Fraction(1)))
-        seen = -1.0
+        seen: int | None = None
         for index, time_s in enumerate(times_s):
             try:
                 container.seek(int((time_s + start_s) * 1_000_000), backward=True)
-                frame = next(container.decode(stream), None)
-            except av.FFmpegError:
+                packet = next(container.demux(stream))
+                if packet.pts is None or packet.pts == seen:
+                    continue
+                seen = packet.pts
+                stream.codec_context.flush_buffers()
+                frames = stream.codec_context.decode(packet) + stream.codec_context.decode(None)
+            except (StopIteration, av.FFmpegError):
                 continue
-            if frame is None or frame.time is None or frame.time == seen:
-                continue
-            seen = frame.time
-            yield Frame(index, frame.time - start_s, upright_rgb(frame, stream))
+            for frame in frames[:1]:
+                yield Frame(index, float(seen * packet.time_base) - start_s, upright_rgb(frame, stream))
 
 
 def upright_rgb(frame: av.VideoFrame, stream: av.VideoStream) -> NDArray[np.uint8]:
     """The frame as (H, W, 3) uint8 RGB, its pixels square, turned as its display matrix says."""
     image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    if frame.interlaced_frame:  # its two halves were taken at two moments: one of them is used
+        image = np.asarray(cv2.resize(image[::2], image.shape[1::-1]), np.uint8)
     aspect = stream.sample_aspect_ratio or Fraction(1)
     if aspect != 1 and Fraction(1, 4) < aspect < 4:
         size = (round(image.shape[1] * aspect), image.shape[0])

@@ -93,7 +93,7 @@ class VideoDrive:
         each = -(-count // len(self.chapters))
         return [look for chapter in self.chapters for look in _looks(chapter, each)]
 
-    def frames(self, trajectory: Trajectory, every_m: float) -> Iterator[Frame]:
+    def frames(self, trajectory: Trajectory, every_m: float, device: str = "cpu") -> Iterator[Frame]:
         times_s = trajectory.sample_times(every_m, self.duration_s)
         # What is wanted after a file's last frame is shown by the first frame of the next.
         frame_s = 1 / float(self.chapters[0].video.frame_rate)
@@ -102,6 +102,7 @@ class VideoDrive:
             mine_s = times_s[(times_s >= edges_s[index]) & (times_s < edges_s[index + 1])]
             mine_s = (mine_s - chapter.begin_s).clip(0)
             mine_s = mine_s[mine_s <= chapter.video.duration_s]
+            self._readers[index].device = device
             for frame in self._readers[index].frames_at(mine_s):
                 yield replace(frame, time_s=frame.time_s + chapter.begin_s)
             self._wanted_s[index] = float(mine_s[-1]) if len(mine_s) else 0.0
