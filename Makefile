@@ -17,3 +17,4 @@ setup:
 benchmark: setup
 	.venv/bin/python -m benchmarks.main_job
 	.venv/bin/python -m benchmarks.telemetry
+	.venv/bin/python -m benchmarks.decoding

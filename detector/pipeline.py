@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from detector.camera import Camera, camera_for
+from detector.coverage import Coverage, common, without
 from detector.drive import Drive
 from detector.errors import N_, FootageError, TelemetryError
 from detector.evidence import write_evidence
@@ -23,17 +22,17 @@ from detector.horizon import WORK_WIDTH_PX, find_vanishing_point
 from detector.model import Detections, Model
 from detector.sightings import Sighting, area
 from detector.telemetry.clock import Hints
+from detector.telemetry.fixes import Fixes
 from detector.tracking import Track, Tracker
 from detector.trajectory import Trajectory, trajectory_from_fixes
 from detector.video import Frame
+from detector.visibility import Inspector
 
 LOOKS = 24
 """Frames looked at beforehand to find the horizon."""
 CLOCK_SD_S = 0.2
 ANTENNA_SD_M = 0.7
 """The receiver's place in the vehicle, against the camera's, is not known."""
-REPEAT_LEVELS = 1.0
-"""Pictures that differ by less than this (mean of 255 levels) are the same picture shown again."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,10 @@ class Progress:
 
 @dataclass
 class Meter:
-    """Counts and seconds of one drive, by stage (`decode`, `model`, `horizon`, `track`)."""
+    """Counts and seconds of one drive, by stage (`decode`, `inspect`, `model`, `horizon`, `track`)."""
 
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     frames_judged: int = 0
-    frames_repeated: int = 0
     boxes: int = 0
 
     @contextmanager
@@ -99,10 +97,19 @@ class DriveResult:
     horizon_source: str
     metres: float
     located_share: float
-    fixes: int
-    reader: str
-    clock: str
+    fixes: Fixes
+    coverage: Coverage
     meter: Meter
+
+    @property
+    def seen(self) -> list[tuple[float, float]]:
+        """The stretches of the drive, seconds, in which the road could be judged."""
+        return without(self.trajectory.spans(self.drive.duration_s), self.coverage.unseen)
+
+    @property
+    def unseen(self) -> list[tuple[float, float]]:
+        """The stretches in which the way is known, but the road could not be judged."""
+        return common(self.trajectory.spans(self.drive.duration_s), self.coverage.unseen)
 
 
 def detect_drive(
@@ -133,6 +140,7 @@ def detect_drive(
     metres = trajectory.metres_driven(drive.duration_s)
     begin_m = float(trajectory.distance_at(0.0))
     tracker, sightings = Tracker(camera), list[Sighting]()
+    coverage = Coverage(max(float(trajectory.time_s[0]), 0.0), begin_m)
 
     def keep(tracks: Iterable[Track]) -> None:
         for track in tracks:
@@ -140,8 +148,8 @@ def detect_drive(
             sightings.append(sighting_of(track, drive.name, number, trajectory, model.name, evidence))
 
     frames = meter.timed("decode", drive.frames(trajectory, options.every_m, model.device))
-    fresh = _without_repeats(frames, meter)
-    for frame, detections in _detections(fresh, model, options, meter):
+    clear = _clear(frames, trajectory, coverage, meter)
+    for frame, detections in _detections(clear, model, options, meter):
         pose = trajectory.at(frame.time_s)
         with meter.stage("track"):
             keep(tracker.update(frame, pose, detections))
@@ -150,11 +158,11 @@ def detect_drive(
         )
     with meter.stage("track"):
         keep(tracker.finish())
-    if not meter.frames_judged and metres > options.every_m:
+    if not meter.frames_judged and not coverage.frames and metres > options.every_m:
         raise FootageError(N_("{path}: no picture along the way could be decoded."), path=drive.path)
     return DriveResult(
         drive, sightings, trajectory, camera, horizon_source, metres, located_share,
-        len(fixes), fixes.reader, fixes.clock, meter,
+        fixes, coverage, meter,
     )  # fmt: skip
 
 
@@ -177,20 +185,17 @@ def find_camera(drive: Drive, options: Options) -> tuple[Camera, str]:
     return camera.with_vanishing_point(point.u * scale, point.v * scale, point.sd_px * scale), "estimated"
 
 
-def _without_repeats(frames: Iterable[Frame], meter: Meter) -> Iterator[Frame]:
-    """Frames that show something new.
-
-    A camera that hangs, or a survey that shows each picture longer, repeats a picture while the
-    vehicle goes on; taken at its word it would put the same damage further down the road.
-    """
-    last: NDArray[np.float32] | None = None
+def _clear(
+    frames: Iterable[Frame], trajectory: Trajectory, coverage: Coverage, meter: Meter
+) -> Iterator[Frame]:
+    """Frames in which the road can be judged; what the others are is noted in the coverage."""
+    inspector = Inspector()
     for frame in frames:
-        small = cv2.resize(frame.image, (96, 54), interpolation=cv2.INTER_AREA).astype(np.float32)
-        if last is not None and float(np.abs(small - last).mean()) < REPEAT_LEVELS:
-            meter.frames_repeated += 1
-            continue
-        last = small
-        yield frame
+        with meter.stage("inspect"):
+            reason = inspector.why_unseen(frame.image)
+            coverage.add(frame.time_s, float(trajectory.distance_at(frame.time_s)), reason)
+        if reason is None:
+            yield frame
 
 
 def _detections(

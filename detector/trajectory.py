@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +14,7 @@ from pyproj import Transformer
 from shapely.geometry import LineString
 
 from detector.errors import N_, TelemetryError
-from detector.smoother import Motion, smooth
+from detector.smoother import ACCELERATION, Motion, smooth
 from detector.telemetry.fixes import Fixes
 
 Floats = NDArray[np.float64]
@@ -29,6 +31,11 @@ VELOCITY_NOISE_MPS = 0.5
 """Standard error of a receiver's own velocity, by axis."""
 HEADING_SD_STANDING_RAD = math.radians(20)
 LINE_TOLERANCE_M = 0.3
+LEAST_GAP_S, MISSED_FIXES = 2.5, 3
+"""Fixes further apart than this, and than three of them usually are, are missing some in between."""
+SAME_PLACE_M = 0.02
+LEAST_FROZEN_S, FROZEN_MPS, FROZEN_M = 2.0, 2.0, 15.0
+"""A place that is given for longer, while driving faster, or with the next one further away, is stale."""
 EDGE_S = 1.0
 """How far before the first and after the last fix positions are carried on."""
 
@@ -55,9 +62,31 @@ class LocalFrame:
         return np.asarray(lon, float), np.asarray(lat, float)
 
 
+class Outlier(StrEnum):
+    """What can be wrong with a fix."""
+
+    repeated = N_("time repeated")
+    frozen = N_("position frozen")
+    jump = N_("impossible jump")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A stretch without fixes: seconds, the straight way over it in metres, and whether it is bridged."""
+
+    begin_s: float
+    end_s: float
+    metres: float
+    bridged: bool
+
+
 @dataclass(frozen=True)
 class Pose:
-    """The vehicle at one moment, in the trajectory's local frame."""
+    """The vehicle at one moment, in the trajectory's local frame.
+
+    `accuracy_m` is the standard error of one axis, that of a bridged gap counted in; the errors of
+    heading and speed are standard errors too.
+    """
 
     east_m: float
     north_m: float
@@ -66,6 +95,7 @@ class Pose:
     accuracy_m: float
     distance_m: float
     heading_sd_rad: float = 0.0
+    speed_sd_mps: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -87,8 +117,9 @@ class Trajectory:
     speed_mps: Floats
     accuracy_m: Floats
     distance_m: Floats
-    dropped: int
-    """Fixes left out as impossible jumps or repeated times."""
+    velocity_sd_mps: Floats
+    dropped: Counter[Outlier]
+    """Fixes left out, by what is wrong with them."""
 
     def covers(self, time_s: ArrayLike) -> NDArray[np.bool_]:
         """Whether the position at these times is known."""
@@ -120,9 +151,10 @@ class Trajectory:
             + edge_m * math.cos(heading),
             heading_rad=heading,
             speed_mps=speed_mps,
-            accuracy_m=value(self.accuracy_m[pair]),
+            accuracy_m=math.hypot(value(self.accuracy_m[pair]), _bridge_sd_m(step, share)),
             distance_m=float(self.distance_at(time_s)),
             heading_sd_rad=value(self.heading_sd_rad[pair]),
+            speed_sd_mps=value(self.velocity_sd_mps[pair]),
         )
 
     def distance_at(self, time_s: ArrayLike) -> Floats:
@@ -169,17 +201,34 @@ class Trajectory:
                 joined.append((low, high))
         return joined
 
+    def gaps(self, end_s: float) -> list[Gap]:
+        """Where from 0 to `end_s` fixes are missing, between them and before and after them all."""
+        usual_s = float(np.median(np.diff(self.time_s)))
+        edges = np.concatenate([[min(0.0, self.time_s[0])], self.time_s, [max(end_s, self.time_s[-1])]])
+        gaps = []
+        for index in np.flatnonzero(np.diff(edges) > max(LEAST_GAP_S, MISSED_FIXES * usual_s)):
+            low_s, high_s = max(float(edges[index]), 0.0), min(float(edges[index + 1]), end_s)
+            between = 0 < index < len(self.time_s)
+            if low_s >= high_s:
+                continue
+            step = (
+                np.array([self.east_m, self.north_m])[:, [index - 1, index]] if between else np.zeros((2, 2))
+            )
+            way_m = float(np.hypot(*np.diff(step)[:, 0]))
+            gaps.append(Gap(low_s, high_s, way_m, bool(between and high_s - low_s <= LONGEST_GAP_S)))
+        return gaps
+
     def metres_driven(self, end_s: float) -> float:
         """Metres driven from 0 to `end_s`, gaps left out."""
         return sum(float(np.ptp(self.distance_at(span))) for span in self.spans(end_s))
 
-    def ways(self, end_s: float) -> list[Floats]:
-        """The way driven from 0 to `end_s`, one (n, 2) EPSG:4326 line for each stretch between gaps.
+    def ways(self, spans: list[tuple[float, float]]) -> list[Floats]:
+        """The ways driven in stretches of time, an (n, 2) EPSG:4326 line each.
 
         Points that lie within `LINE_TOLERANCE_M` of the line without them are left out.
         """
         lines = []
-        for low, high in self.spans(end_s):
+        for low, high in spans:
             inside = (self.time_s > low) & (self.time_s < high)
             ends = (self.at(low), self.at(high))
             east = np.concatenate([[ends[0].east_m], self.east_m[inside], [ends[1].east_m]])
@@ -187,6 +236,15 @@ class Trajectory:
             line = LineString(np.column_stack([east, north])).simplify(LINE_TOLERANCE_M)
             lines.append(np.column_stack(self.frame.to_lonlat(*np.asarray(line.coords).T)))
         return lines
+
+
+def _bridge_sd_m(step_s: float, share: float) -> float:
+    """What nobody saw of the way between two known places and velocities.
+
+    The velocity wanders as the smoother takes it to: the variance of an integrated Wiener process
+    pinned at both ends is q T³ s³ (1 - s)³ / 3.
+    """
+    return math.sqrt(ACCELERATION * step_s**3 * (share * (1 - share)) ** 3 / 3)
 
 
 def _hermite(place: Floats, slope: Floats, share: float) -> float:
@@ -207,14 +265,17 @@ def trajectory_from_fixes(fixes: Fixes) -> Trajectory:
     """
     order = np.argsort(fixes.time_s, kind="stable")
     fixes = fixes.chosen(order[np.isfinite(fixes.time_s[order])])
-    count = len(fixes)
+    count, dropped = len(fixes), Counter[Outlier]()
     if count:
         fixes = fixes.chosen(np.concatenate([[True], np.diff(fixes.time_s) > 1e-3]))
+        dropped[Outlier.repeated] = count - len(fixes)
         middle = len(fixes) // 2  # no median: it fails where the longitude turns over
         frame = LocalFrame(float(fixes.lon[middle]), float(fixes.lat[middle]))
         east, north = frame.to_metres(fixes.lon, fixes.lat)
-        kept = _without_jumps(fixes.time_s, east, north)
-        fixes, east, north = fixes.chosen(kept), east[kept], north[kept]
+        for outlier, find in ((Outlier.frozen, _frozen), (Outlier.jump, _jumps)):
+            wrong = find(fixes, east, north)
+            dropped[outlier] = int(wrong.sum())
+            fixes, east, north = fixes.chosen(~wrong), east[~wrong], north[~wrong]
     if len(fixes) < 2:
         raise TelemetryError(
             N_("Fewer than two usable GPS fixes: no way driven can be told from {count} of them."),
@@ -243,7 +304,8 @@ def trajectory_from_fixes(fixes: Fixes) -> Trajectory:
         speed_mps=np.where(speed < STANDING_MPS, 0.0, speed),
         accuracy_m=fixes.accuracy_m,
         distance_m=np.concatenate([[0.0], np.cumsum(steps)]),
-        dropped=count - len(fixes),
+        velocity_sd_mps=motion.velocity_sd_mps,
+        dropped=+dropped,
     )
 
 
@@ -271,13 +333,37 @@ def _motion(fixes: Fixes, east: Floats, north: Floats) -> Motion:
     )
 
 
-def _without_jumps(time_s: Floats, east: Floats, north: Floats) -> NDArray[np.bool_]:
-    """Fixes that belong to one journey at speeds roads allow.
+def _frozen(fixes: Fixes, east: Floats, north: Floats) -> NDArray[np.bool_]:
+    """Fixes that repeat an earlier place though the vehicle goes on, as in a tunnel.
+
+    A receiver that has lost its satellites may give its last place on and on. Told from standing
+    by its own speed, else by how far away the next other place is.
+    """
+    frozen = np.zeros(len(east), bool)
+    moves = np.flatnonzero(np.hypot(np.diff(east), np.diff(north)) > SAME_PLACE_M) + 1
+    edges = np.concatenate([[0], moves, [len(east)]])
+    for first, end in pairwise(edges):
+        lasted_s = fixes.time_s[end - 1] - fixes.time_s[first]
+        if lasted_s < LEAST_FROZEN_S:
+            continue
+        speed = fixes.speed_mps[first + 1 : end]
+        if np.isfinite(speed).any() and np.nanmax(fixes.speed_mps) >= STANDING_MPS:
+            moving = bool(np.nanmedian(speed) > FROZEN_MPS)
+        else:
+            way_m = math.hypot(east[end] - east[first], north[end] - north[first]) if end < len(east) else 0.0
+            moving = way_m > max(FROZEN_MPS * lasted_s, FROZEN_M)
+        frozen[first + 1 : end] = moving
+    return frozen
+
+
+def _jumps(fixes: Fixes, east: Floats, north: Floats) -> NDArray[np.bool_]:
+    """Fixes that can't belong to one journey at speeds roads allow.
 
     The fixes are cut where the next can't be reached in time; the longest piece is believed, and
     every other that can be reached from what is kept so far, forwards and backwards. A single jump
     falls out, and so do the stale positions of a receiver that has just woken up.
     """
+    time_s = fixes.time_s
 
     def reachable(one: int, other: int) -> bool:
         way = math.hypot(east[other] - east[one], north[other] - north[one])
@@ -297,7 +383,7 @@ def _without_jumps(time_s: Floats, east: Floats, north: Floats) -> NDArray[np.bo
         if reachable(high - 1, first):
             kept[low:high] = True
             first = low
-    return kept
+    return ~kept
 
 
 def _speed_mps(fixes: Fixes, east: Floats, north: Floats) -> Floats:

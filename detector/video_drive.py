@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from detector.chapters import Chapter
 from detector.errors import N_, FootageError, TelemetryError
 from detector.horizon import reduced
+from detector.picture_clock import Motion, pair_times, picture_motion
 from detector.telemetry import LOG_SUFFIXES, find_log, read_embedded, read_log
-from detector.telemetry.clock import Hints, tie_clocks
+from detector.telemetry.clock import Hints, Tie, tie_clocks
 from detector.telemetry.fixes import Fixes, joined
 from detector.trajectory import Trajectory
 from detector.video import Frame, VideoReader, still_frames
@@ -77,17 +78,40 @@ class VideoDrive:
     def fixes(self, hints: Hints) -> Fixes:
         if self.gps is not None:
             log, start_utc_s = read_log(self.gps, self.path), self.chapters[0].video.start_utc_s
-            return tie_clocks(log, start_utc_s, self.duration_s, hints)
-        parts, self._without_gps = [], []
-        for chapter in self.chapters:
+            return tie_clocks(log, start_utc_s, self.duration_s, hints, self._motion(0))
+        parts: list[Fixes] = []
+        self._without_gps = []
+        for index, chapter in enumerate(self.chapters):
+            # One camera and one logger have one pair of clocks: the first file's motion tells of all.
+            look = None if parts else self._motion(index)
             try:
-                own = _chapter_fixes(chapter, hints)
+                own = _chapter_fixes(chapter, hints, look)
+                if own.clock == Tie.picture and own.clock_shift_s:
+                    hints = replace(hints, gps_offset_s=own.clock_shift_s)
                 parts.append(replace(own, time_s=own.time_s + chapter.begin_s))
             except TelemetryError as error:
                 self._without_gps.append(error)
         if not parts:
             raise self._without_gps.pop(0)
         return joined(parts)
+
+    def _motion(self, index: int) -> Callable[[float, float], Motion]:
+        """What tells the motion of the picture from a chapter on, between two times since its first frame."""
+
+        def motion(begin_s: float, end_s: float) -> Motion:
+            frame_s = 1 / float(self.chapters[index].video.frame_rate)
+            return picture_motion(self._frames_between(index, pair_times(begin_s, end_s, frame_s)), frame_s)
+
+        return motion
+
+    def _frames_between(self, first: int, times_s: NDArray[np.float64]) -> Iterator[Frame]:
+        zero_s = self.chapters[first].begin_s
+        for chapter in self.chapters[first:]:
+            begin_s = chapter.begin_s - zero_s
+            mine_s = times_s[(times_s >= begin_s) & (times_s < begin_s + chapter.video.duration_s)] - begin_s
+            if len(mine_s):
+                for frame in VideoReader(chapter.video.path).frames_at(mine_s):
+                    yield replace(frame, time_s=frame.time_s + begin_s)
 
     def looks(self, count: int) -> list[NDArray[np.uint8]]:
         each = -(-count // len(self.chapters))
@@ -108,11 +132,11 @@ class VideoDrive:
             self._wanted_s[index] = float(mine_s[-1]) if len(mine_s) else 0.0
 
 
-def _chapter_fixes(chapter: Chapter, hints: Hints) -> Fixes:
+def _chapter_fixes(chapter: Chapter, hints: Hints, motion: Callable[[float, float], Motion] | None) -> Fixes:
     """One file's fixes, of the log beside it or inside it, on the file's own time."""
     video = chapter.video
     if log := find_log(video.path):
-        return tie_clocks(read_log(log, video.path), video.start_utc_s, video.duration_s, hints)
+        return tie_clocks(read_log(log, video.path), video.start_utc_s, video.duration_s, hints, motion)
     fixes = read_embedded(video.path, video.duration_s)
     if fixes is None:
         raise TelemetryError(

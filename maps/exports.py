@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,18 @@ HEADINGS = {
 
 @dataclass(frozen=True)
 class Driven:
-    """A drive's way, for the track layer: `ways` are (n, 2) EPSG:4326, one for each stretch."""
+    """A drive's way, for the track layer: `ways` are (n, 2) EPSG:4326, one for each stretch.
+
+    `unseen` are the stretches in which the road could not be judged; `metres` counts both,
+    `unseen_m` these alone.
+    """
 
     name: str
     ways: list[NDArray[np.float64]]
     metres: float
     begin_utc_s: float | None
+    unseen: list[NDArray[np.float64]] = field(default_factory=list)
+    unseen_m: float = 0.0
 
 
 def local_time(utc_s: float | None, zone: tzinfo) -> str:
@@ -132,14 +138,24 @@ def sighting_table(damages: Sequence[Damage], zone: tzinfo) -> geopandas.GeoData
 
 
 def track_table(driven: Sequence[Driven], zone: tzinfo) -> geopandas.GeoDataFrame:
-    """One line a drive, in as many parts as its GPS has gaps, EPSG:4326."""
+    """A line a drive of what it judged, one of what it could not; in parts where it has gaps, EPSG:4326."""
+    lines = [
+        (drive, judged, ways, metres)
+        for drive in driven
+        for judged, ways, metres in (
+            (True, drive.ways, drive.metres - drive.unseen_m),
+            (False, drive.unseen, drive.unseen_m),
+        )
+        if ways
+    ]
     return geopandas.GeoDataFrame(
         {
-            "drive": [drive.name for drive in driven],
-            "driven_m": [round(drive.metres, 1) for drive in driven],
-            "begin": [local_time(drive.begin_utc_s, zone) for drive in driven],
+            "drive": [drive.name for drive, *_ in lines],
+            "judged": [judged for _, judged, *_ in lines],
+            "driven_m": [round(metres, 1) for *_, metres in lines],
+            "begin": [local_time(drive.begin_utc_s, zone) for drive, *_ in lines],
         },
-        geometry=[MultiLineString(drive.ways) for drive in driven],
+        geometry=[MultiLineString(ways) for *_, ways, _ in lines],
         crs=CRS,
     )
 

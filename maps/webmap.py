@@ -25,6 +25,7 @@ from maps.merge import Damage
 from maps.offline import OfflineFigure
 
 TRACK_COLOUR = "#5b6470"
+UNSEEN_COLOUR = "#c2410c"
 PICTURE_WIDTH_PX = 420
 PICTURES_BYTES = 12_000_000
 """Pictures go into the page up to this much; beyond it popups link to the evidence folder only."""
@@ -102,12 +103,7 @@ def write_map(
     figure = OfflineFigure(_("Road damage map"), language)
     page = folium.Map(tiles=None, prefer_canvas=True, maxZoom=21, minZoom=3, zoomSnap=0.5)
     figure.add_child(page)
-    ways = folium.FeatureGroup(_("Driven track"), overlay=True)
-    for drive in driven:
-        lines = [way[:, ::-1].tolist() for way in drive.ways]
-        folium.PolyLine(lines, color=TRACK_COLOUR, weight=5, opacity=0.55).add_to(ways)
-        folium.CircleMarker(lines[0][0], 4, color=TRACK_COLOUR, fill=True, fill_opacity=1).add_to(ways)
-    ways.add_to(page)
+    _add_ways(page, driven, _)
     if damages is not None:
         _add_damages(page, damages, evidence, zone, _)
     # On a phone the list would lie over the popups; it opens at a touch.
@@ -115,10 +111,24 @@ def write_map(
     folium.LayerControl(collapsed=narrow).add_to(page)  # type: ignore[arg-type]
     panels = [("topleft", "title", _title(damages, driven, zone, _))]
     if damages is not None:
-        panels.append(("bottomright", "legend", _legend(_)))
+        panels.append(("bottomright", "legend", _legend(any(drive.unseen for drive in driven), _)))
     _Panel(panels).add_to(page)
     _fit(page, damages or [], driven)
     path.write_text(figure.render(), encoding="utf-8")
+
+
+def _add_ways(page: folium.Map, driven: Sequence[Driven], _: Translate) -> None:
+    """The ways driven, where each began, and dashed where the road could not be judged."""
+    ways = folium.FeatureGroup(_("Driven track"), overlay=True)
+    for drive in driven:
+        seen, unseen = ([way[:, ::-1].tolist() for way in some] for some in (drive.ways, drive.unseen))
+        if seen:
+            folium.PolyLine(seen, color=TRACK_COLOUR, weight=5, opacity=0.55).add_to(ways)
+        if unseen:
+            folium.PolyLine(unseen, color=UNSEEN_COLOUR, weight=5, dash_array="4 9").add_to(ways)
+        for first in [*seen, *unseen][:1]:
+            folium.CircleMarker(first[0], 4, color=TRACK_COLOUR, fill=True, fill_opacity=1).add_to(ways)
+    ways.add_to(page)
 
 
 def _add_damages(
@@ -141,7 +151,9 @@ def _add_damages(
 
 
 def _fit(page: folium.Map, damages: Sequence[Damage], driven: Sequence[Driven]) -> None:
-    points = [way for drive in driven for way in drive.ways] + [np.array([[d.lon, d.lat]]) for d in damages]
+    points = [way for drive in driven for way in (*drive.ways, *drive.unseen)] + [
+        np.array([[d.lon, d.lat]]) for d in damages
+    ]
     if points:
         both = np.vstack(points)
         low, high = both.min(0), both.max(0)
@@ -225,7 +237,7 @@ def _title(damages: Sequence[Damage] | None, driven: Sequence[Driven], zone: tzi
     return f"<h1>{escape(heading)}</h1>" + "".join(f"<p>{escape(line)}</p>" for line in lines if line)
 
 
-def _legend(_: Translate) -> str:
+def _legend(some_unseen: bool, _: Translate) -> str:
     sizes = "".join(
         f'<span class="row"><span class="dot" style="width:{2 * radius - 2}px;height:{2 * radius - 2}px;'
         f'background:#777"></span>{escape(_(name))}</span>'
@@ -237,10 +249,16 @@ def _legend(_: Translate) -> str:
         for row in CLASSES
     )
     track, error = _("Driven track"), _("Position error, shown for the damage clicked")
+    unseen = (
+        f'<div class="row"><span class="line" style="border-color:{UNSEEN_COLOUR};border-top-style:dashed">'
+        f"</span>{escape(_('Driven, could not be judged'))}</div>"
+        if some_unseen
+        else ""
+    )
     return (
         f'{classes}<div class="sizes">{sizes}</div>'
         f'<div class="row"><span class="line" style="border-color:{TRACK_COLOUR}"></span>'
-        f"{escape(track)}</div>"
+        f"{escape(track)}</div>{unseen}"
         f'<div class="row"><span class="ring"></span>'
         f"{escape(error)}</div>"
     )

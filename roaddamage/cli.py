@@ -259,8 +259,8 @@ def probe(
             )
             continue
         told = facts(found, zone)
-        typer.echo(json.dumps(told) if as_json else described(told, translate))
-        ways = found.trajectory.ways(found.drive.duration_s)
+        typer.echo(json.dumps(told) if as_json else described(found, told, translate))
+        ways = found.trajectory.ways(found.trajectory.spans(found.drive.duration_s))
         driven.append(Driven(found.drive.name, ways, told["driven_m"], found.trajectory.utc_at(0.0)))
     if map_file and driven:
         try:

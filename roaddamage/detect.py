@@ -20,10 +20,12 @@ from detector.errors import N_, FootageError, Translate
 from detector.footage import Refused, find_drives
 from detector.model import Model
 from detector.pipeline import DriveResult, Options, Progress, detect_drive
+from detector.telemetry.clock import Tie
 from maps.exports import EVIDENCE, Driven, local_time, write_csv, write_geojson, write_geopackage
 from maps.merge import Damage, merge
 from maps.webmap import write_map
 from roaddamage import __version__
+from roaddamage.doubts import finite
 from roaddamage.output import check_free, staged
 
 LIBRARIES = ("ultralytics", "torch", "opencv-python", "av", "geopandas", "folium", "numpy")
@@ -138,11 +140,14 @@ def _run_drive(
 
 
 def _driven(result: DriveResult) -> Driven:
+    path = result.trajectory
     return Driven(
         result.drive.name,
-        result.trajectory.ways(result.drive.duration_s),
+        path.ways(result.seen),
         result.metres,
-        result.trajectory.utc_at(0.0),
+        path.utc_at(0.0),
+        path.ways(result.unseen),
+        sum(result.coverage.metres.values()),
     )
 
 
@@ -161,6 +166,7 @@ def _report(
         "damages_by_class": {row.code: counts[row.code] for row in CLASSES},
         "sightings": sum(len(result.sightings) for result in results),
         "driven_m": round(sum(result.metres for result in results), 1),
+        "unseen_m": round(sum(sum(result.coverage.metres.values()) for result in results), 1),
         "frames": sum(result.meter.frames_judged for result in results),
         "seconds": {stage: round(value, 2) for stage, value in stages.items()},
         "drives": [_drive_report(result, job.zone, translate) for result in results],
@@ -182,14 +188,19 @@ def _drive_report(result: DriveResult, zone: ZoneInfo, translate: Translate) -> 
         "driven_m": round(result.metres, 1),
         "sightings": len(result.sightings),
         "frames": result.meter.frames_judged,
-        "frames_repeated": result.meter.frames_repeated,
+        "unseen": {
+            reason.name: {"frames": frames, "m": round(result.coverage.metres[reason], 1)}
+            for reason, frames in sorted(result.coverage.frames.items())
+        },
         "boxes": result.meter.boxes,
         "faults": [fault.message(translate) for fault in result.drive.faults],
         "gps": {
-            "reader": result.reader,
-            "fixes": result.fixes,
-            "fixes_dropped": result.trajectory.dropped,
-            "clock": result.clock,
+            "reader": result.fixes.reader,
+            "fixes": len(result.fixes),
+            "fixes_dropped": {outlier.name: count for outlier, count in result.trajectory.dropped.items()},
+            "clock": Tie(result.fixes.clock).name,
+            "clock_shift_s": round(result.fixes.clock_shift_s, 2),
+            "clock_residual_s": finite(result.fixes.clock_residual_s),
             "located_share": round(result.located_share, 3),
         },
         "camera": {

@@ -16,12 +16,15 @@ import pandas
 from detector.drive import Drive
 from detector.errors import N_, RoadDamageError, Translate
 from detector.footage import Refused, find_drives
-from detector.telemetry.clock import ASSUMED, SHIFTED, Hints
-from detector.telemetry.fixes import Fixes
-from detector.trajectory import Trajectory, trajectory_from_fixes
+from detector.telemetry.clock import Hints, Tie
+from detector.telemetry.fixes import Fixes, FixKind
+from detector.trajectory import Gap, Trajectory, trajectory_from_fixes
 from detector.video_drive import VideoDrive
 from maps.exports import local_time
+from roaddamage.doubts import clock_doubts, finite
 
+KINDS = frozenset(FixKind)
+GAPS_SHOWN = 5
 FORMATS = ("gpx", "csv", "geojson", "json")
 
 
@@ -63,41 +66,69 @@ def facts(found: Located, zone: ZoneInfo) -> dict[str, Any]:
         "driven_m": round(path.metres_driven(drive.duration_s), 1),
         "gps": found.fixes.reader,
         "fixes": len(found.fixes),
-        "fixes_dropped": path.dropped,
-        "clock": found.fixes.clock,
-        "clock_residual_s": _or_none(found.fixes.clock_residual_s),
-        "gaps": max(len(spans) - 1, 0),
+        "fixes_dropped": {outlier.name: count for outlier, count in path.dropped.items()},
+        "clock": Tie(found.fixes.clock).name,
+        "clock_shift_s": round(found.fixes.clock_shift_s, 2),
+        "clock_residual_s": finite(found.fixes.clock_residual_s),
+        "clock_checked": found.fixes.clock_checked,
+        "gaps": [_gap(gap) for gap in path.gaps(drive.duration_s)],
         "usable_share": round(known_s / drive.duration_s, 3) if drive.duration_s else 0.0,
         "faults": [str(fault) for fault in drive.faults],
     }
 
 
-def described(told: dict[str, Any], translate: Translate) -> str:
+def described(found: Located, told: dict[str, Any], translate: Translate) -> str:
     """The same for a person: a line of what it is, a line of GPS, and a line for each doubt."""
-    minutes, seconds = divmod(round(told["duration_s"]), 60)
+    _ = translate
     width_px, height_px = told["size_px"]
     lines = [
-        translate(N_("{drive}: {files} files, {length}, {size}, {km} km, from {begin}")).format(
+        _(N_("{drive}: {files} files, {length}, {size}, {km} km, from {begin}")).format(
             drive=told["drive"],
             files=max(len(told["files"]), 1),
-            length=f"{minutes}:{seconds:02d}",
+            length=_clock(told["duration_s"]),
             size=f"{width_px} x {height_px}",
             km=f"{told['driven_m'] / 1000:.2f}",
             begin=told["begin"] or "-",
         ),
-        translate(N_("  GPS: {reader}, {fixes} fixes, usable {share}, gaps {gaps}, clock: {clock}")).format(
+        _(N_("  GPS: {reader}, {fixes} fixes, usable {share}, gaps {gaps}, clock: {clock}")).format(
             reader=told["gps"],
             fixes=told["fixes"],
             share=f"{told['usable_share']:.0%}",
-            gaps=told["gaps"],
-            clock=told["clock"],
+            gaps=len(told["gaps"]),
+            clock=_(found.fixes.clock),
         ),
     ]
-    residual_s = told["clock_residual_s"]
-    if told["clock"] == ASSUMED or told["clock"].startswith(SHIFTED) or (residual_s or 0) > 1:
-        lines.append(translate(N_("  Doubt: check the clock at a known place (--gps-offset mends it)")))
-    lines.extend(f"  {fault}" for fault in told["faults"])
+    if found.trajectory.dropped:
+        which = ", ".join(f"{_(outlier)} {count}" for outlier, count in found.trajectory.dropped.items())
+        lines.append(_(N_("  Fixes left out: {which}")).format(which=which))
+    for gap in found.trajectory.gaps(found.drive.duration_s)[:GAPS_SHOWN]:
+        text = (
+            N_("  No fixes from {begin} to {end} ({metres} m): bridged")
+            if gap.bridged
+            else N_("  No fixes from {begin} to {end} ({metres} m): left out")
+        )
+        lines.append(
+            _(text).format(begin=_clock(gap.begin_s), end=_clock(gap.end_s), metres=f"{gap.metres:.0f}")
+        )
+    if found.fixes.clock_checked:
+        lines.append(_(N_("  The picture's motion agrees with the clock")))
+    lines.extend(f"  {doubt}" for doubt in clock_doubts(found.fixes, _))
+    lines.extend(f"  {fault.message(_)}" for fault in found.drive.faults)
     return "\n".join(lines)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def _gap(gap: Gap) -> dict[str, Any]:
+    return {
+        "begin_s": round(gap.begin_s, 1),
+        "end_s": round(gap.end_s, 1),
+        "m": round(gap.metres, 1),
+        "bridged": gap.bridged,
+    }
 
 
 def fixes_text(found: list[Located], form: str) -> str:
@@ -136,7 +167,10 @@ def _table(found: Located) -> pandas.DataFrame:
             "accuracy_m": np.round(fixes.accuracy_m, 2),
             "speed_mps": np.round(fixes.speed_mps, 2),
             "heading_deg": np.round(fixes.heading_deg, 1),
+            "kind": [FixKind(int(kind)).name if kind in KINDS else "" for kind in fixes.kind],
             "reader": fixes.reader,
+            "clock": Tie(fixes.clock).name,
+            "clock_residual_s": round(fixes.clock_residual_s, 3),
         }
     )
 
@@ -154,7 +188,3 @@ def _gpx(found: list[Located]) -> str:
         track.segments.append(segment)
         document.tracks.append(track)
     return str(document.to_xml())
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

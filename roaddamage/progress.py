@@ -11,8 +11,8 @@ from detector.errors import N_, Translate
 from detector.footage import Refused
 from detector.pipeline import DriveResult
 from detector.pipeline import Progress as Moved
-from detector.telemetry.clock import ASSUMED, SHIFTED
 from roaddamage.detect import Watcher
+from roaddamage.doubts import clock_doubts
 
 
 class Terminal(Watcher):
@@ -78,20 +78,15 @@ class Terminal(Watcher):
     def _doubts(self, result: DriveResult) -> list[str]:
         _ = self.translate
         doubts = [fault.message(_) for fault in result.drive.faults]
-        if result.clock == ASSUMED:
+        doubts.extend(clock_doubts(result.fixes, _))
+        if result.coverage.metres:
             doubts.append(
-                _(
-                    N_(
-                        "the video states no time: the GPS log is taken to begin with it"
-                        " (else give --gps-offset)"
-                    )
+                _(N_("{metres} m could not be judged: {reasons}")).format(
+                    metres=f"{sum(result.coverage.metres.values()):,.0f}",
+                    reasons=", ".join(
+                        f"{_(reason)} {metres:,.0f} m" for reason, metres in result.coverage.metres.items()
+                    ),
                 )
-            )
-        if result.clock.startswith(SHIFTED):
-            doubts.append(
-                _(
-                    N_("the camera's clock is taken to run in another zone ({shift}): check a known place")
-                ).format(shift=result.clock.removeprefix(SHIFTED).strip())
             )
         if result.located_share < 0.98:
             share = f"{result.located_share:.0%}"

@@ -244,7 +244,7 @@ def test_an_hour_between_pictures_is_not_driven_through(tmp_path: Path) -> None:
     assert isinstance(drive, PictureDrive)
     path = trajectory_from_fixes(drive.fixes(Hints()))
     assert path.metres_driven(drive.duration_s) < 100
-    assert len(path.ways(drive.duration_s)) == 2
+    assert len(path.ways(path.spans(drive.duration_s))) == 2
 
 
 def test_an_unusable_date_leaves_the_position(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_a_jump_is_left_out_and_counted() -> None:
     east = 10 * SECONDS
     east[[7, 8]] += 5_000
     path = trajectory_from_fixes(fixes(east, 0 * SECONDS))
-    assert path.dropped == 2
+    assert path.dropped.total() == 2
     assert path.metres_driven(30.0) == pytest.approx(300, rel=0.01)
 
 
@@ -122,14 +122,14 @@ def test_stale_positions_of_a_cold_start_are_left_out(stale: int) -> None:
     east = 10 * SECONDS
     east[:stale] = -3_300
     path = trajectory_from_fixes(fixes(east, 0 * SECONDS))
-    assert path.dropped == stale
+    assert path.dropped.total() == stale
     assert path.metres_driven(30.0) < 310
 
 
 def test_the_way_is_that_of_the_footage_alone() -> None:
     long = np.arange(0, 3600.0)
     path = trajectory_from_fixes(fixes(10 * long, 0 * long, long - 1800))
-    (way,) = path.ways(5.0)
+    (way,) = path.ways(path.spans(5.0))
     first, last = way[0], way[-1]
     assert (last[0] - first[0]) * M_PER_DEG_LON == pytest.approx(50, rel=0.01)
     assert path.metres_driven(5.0) == pytest.approx(50, rel=0.01)
@@ -139,7 +139,7 @@ def test_the_way_is_that_of_the_footage_alone() -> None:
 def test_the_way_has_a_part_for_each_stretch_between_gaps() -> None:
     times = np.concatenate([np.arange(10.0), np.arange(40.0, 50.0)])
     path = trajectory_from_fixes(fixes(10 * times, 0 * times, times))
-    assert len(path.ways(50.0)) == 2
+    assert len(path.ways(path.spans(50.0))) == 2
 
 
 def test_less_than_a_second_of_footage_is_measured_too() -> None:

@@ -51,7 +51,7 @@ def _gps(data: bytes) -> Row | None:
     row: Row = {
         "lat": lat,
         "lon": lon,
-        "fix": fix,
+        "kind": fix,
         "speed_mps": math.hypot(east, north),
         "heading_deg": math.degrees(math.atan2(east, north)) % 360,
         "utc_s": _utc_s(gps_s),

@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
+from pyproj import Geod
 
 from detector.errors import N_, TelemetryError
+from detector.picture_clock import LEAST_SPREAD_MPS, Motion, agreement
 from detector.telemetry.fixes import Fixes
 
-ASSUMED = "taken to begin together"
-"""The clock of a log tied to a video that states no time."""
-SHIFTED = "the container's start time, in another zone:"
-"""The clock of a log tied to a video whose camera was set to some local time; its hours follow."""
+Floats = NDArray[np.float64]
+
+
+class Tie(StrEnum):
+    """How media time and a log's clock were tied."""
+
+    fix = N_("each fix has its media time")
+    counted = N_("the log counts from the first frame")
+    records = N_("the median of UTC over the clip's records, one a second")
+    even = N_("the records carry no time: spread evenly over the clip")
+    container = N_("the container's start time")
+    zone = N_("the container's start time, set to another zone or day")
+    picture = N_("the picture's motion against the log's speed")
+    together = N_("taken to begin together")
+
+
+LARGEST_SLIP_S, LEAST_SLIP_S = 90.0, 0.5
+"""How far off a container's start time is looked for in the picture, and what is put down to rounding."""
+LONGEST_LOOK_S = 300.0
+"""So much of the footage is looked at for its motion."""
+FASTEST_MPS = 70.0
+WGS84 = Geod(ellps="WGS84")
 SLACK_S = 60.0
 """A log this much longer than its video is still taken to begin with it."""
 DATELESS_S = 20 * 86_400
@@ -31,27 +54,111 @@ class Hints:
 
 
 def tie_clocks(
-    fixes: Fixes, start_utc_s: float | None, duration_s: float, hints: Hints | None = None
+    fixes: Fixes,
+    start_utc_s: float | None,
+    duration_s: float,
+    hints: Hints | None = None,
+    motion: Callable[[float, float], Motion] | None = None,
 ) -> Fixes:
     """The fixes with `time_s`, and how that was found in `clock`.
 
     In order: a log that counts from the first frame itself; the UTC the video's container states
-    for its first frame; the same for a camera set to local time, or to another zone where only one
-    fits; else the log is taken to begin with the video, if their lengths allow that.
+    for its first frame; the same for a camera set to local time, to a neighbouring day, or to
+    another zone where only one fits; else the log is taken to begin with the video, if their
+    lengths allow that. `motion` gives the picture's motion between two times of the footage: where
+    it fits the log's speed at one offset clearly better than at any other, that offset is taken
+    instead. An offset that a person gave (`hints`) is not questioned.
     Raises TelemetryError where the log and the video can't belong together.
     """
     hints = hints or Hints()
     offset_s = hints.gps_offset_s
     if np.isfinite(fixes.time_s).all():
-        return replace(fixes, time_s=fixes.time_s + offset_s, clock="the log counts from the first frame")
+        return replace(fixes, time_s=fixes.time_s + offset_s, clock=Tie.counted)
     fixes = fixes.chosen(np.isfinite(fixes.utc_s))
     fixes = fixes.chosen(np.argsort(fixes.utc_s, kind="stable"))
     if not len(fixes):
         raise TelemetryError(N_("The GPS log holds no usable fix with a time."))
-    if start_utc_s is None:
-        return _begin_together(fixes, duration_s, offset_s)
-    fixes = _dated(fixes, start_utc_s)
-    hours = _zone_hours(fixes, start_utc_s - offset_s, duration_s, hints.local_offset_s / 3600)
+    if start_utc_s is not None:
+        fixes = _dated(fixes, start_utc_s)
+    try:
+        if start_utc_s is None:
+            tied = _begin_together(fixes, duration_s, offset_s)
+        else:
+            tied = _by_container(fixes, start_utc_s, duration_s, hints)
+    except TelemetryError:
+        seen = None if offset_s or motion is None else by_picture(fixes, None, duration_s, motion)
+        if seen is None:
+            raise
+        if start_utc_s is None:
+            return seen
+        return replace(seen, clock_shift_s=start_utc_s - float(np.median(fixes.utc_s - seen.time_s)))
+    if offset_s or motion is None:
+        return tied
+    slip_s = None if start_utc_s is None else LARGEST_SLIP_S
+    return by_picture(tied, slip_s, duration_s, motion) or tied
+
+
+def by_picture(
+    fixes: Fixes, slip_s: float | None, duration_s: float, motion: Callable[[float, float], Motion]
+) -> Fixes | None:
+    """The fixes tied by the picture's motion; None where that tells nothing, or nothing new.
+
+    Looked for within `slip_s` of their present tie; with None, wherever half of the video lies
+    within the log. A drift of the clocks is taken out where begin and end of a long video show it.
+    """
+    clock_s, speed_mps = log_speeds(fixes)
+    zero_s = float(np.median(fixes.utc_s - fixes.time_s)) if np.isfinite(fixes.time_s).all() else 0.0
+    clock_s = clock_s + fixes.utc_s[0]
+    half_s = duration_s / 2
+    least_s, most_s = (
+        (float(clock_s[0]) - half_s, float(clock_s[-1]) - half_s)
+        if slip_s is None
+        else (zero_s - slip_s, zero_s + slip_s)
+    )
+    if np.std(speed_mps) < LEAST_SPREAD_MPS:
+        return None
+    log_s = clock_s - clock_s[0]
+    look_s = min(duration_s, LONGEST_LOOK_S)
+    found = agreement(motion(0.0, look_s), log_s, speed_mps, least_s - clock_s[0], most_s - clock_s[0])
+    if found is None:
+        return None
+    new_zero_s, drift = found.zero_s + float(clock_s[0]), 0.0
+    if duration_s > 2 * LONGEST_LOOK_S:
+        end = motion(duration_s - look_s, duration_s)
+        late = agreement(end, log_s, speed_mps, found.zero_s - LARGEST_SLIP_S, found.zero_s + LARGEST_SLIP_S)
+        if late and abs(late.zero_s - found.zero_s) > max(
+            LEAST_SLIP_S, 3 * math.hypot(late.sd_s, found.sd_s)
+        ):
+            drift = (late.zero_s - found.zero_s) / (duration_s - look_s)
+    shift_s = zero_s - new_zero_s
+    if slip_s is not None and not drift and abs(shift_s) < max(LEAST_SLIP_S, 3 * found.sd_s):
+        return replace(fixes, clock_residual_s=found.sd_s, clock_checked=True)
+    return replace(
+        fixes,
+        time_s=(fixes.utc_s - new_zero_s + drift * look_s / 2) / (1 + drift),
+        utc_s=fixes.utc_s if fixes.utc_s[-1] > DATELESS_S else np.full(len(fixes), np.nan),
+        clock=Tie.picture,
+        clock_shift_s=shift_s if slip_s is not None else 0.0,
+        clock_residual_s=found.sd_s,
+        clock_checked=True,
+    )
+
+
+def log_speeds(fixes: Fixes) -> tuple[Floats, Floats]:
+    """Seconds since the first fix, and speed in m/s then: the log's own, else from its positions."""
+    clock_s = fixes.utc_s - fixes.utc_s[0]
+    keep = np.concatenate([[True], np.diff(clock_s) > 1e-3])
+    clock_s, speed, lon, lat = clock_s[keep], fixes.speed_mps[keep], fixes.lon[keep], fixes.lat[keep]
+    if len(clock_s) < 2 or np.isfinite(speed).mean() > 0.9:
+        return clock_s, np.nan_to_num(speed)
+    _, _, way_m = WGS84.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])
+    speed = np.asarray(way_m) / np.diff(clock_s)
+    return (clock_s[1:] + clock_s[:-1]) / 2, np.minimum(speed, FASTEST_MPS)
+
+
+def _by_container(fixes: Fixes, start_utc_s: float, duration_s: float, hints: Hints) -> Fixes:
+    zero_s = start_utc_s - hints.gps_offset_s
+    hours = _zone_hours(fixes, zero_s, duration_s, hints.local_offset_s / 3600)
     if hours is None:
         raise TelemetryError(
             N_(
@@ -64,8 +171,12 @@ def tie_clocks(
             video_start=_text(start_utc_s),
             video_end=_text(start_utc_s + duration_s),
         )
-    clock = f"{SHIFTED} {hours:+g} h" if hours else "the container's start time"
-    return replace(fixes, time_s=fixes.utc_s - (start_utc_s - offset_s - hours * 3600), clock=clock)
+    return replace(
+        fixes,
+        time_s=fixes.utc_s - (zero_s - hours * 3600),
+        clock=Tie.zone if hours else Tie.container,
+        clock_shift_s=hours * 3600,
+    )
 
 
 def _begin_together(fixes: Fixes, duration_s: float, offset_s: float) -> Fixes:
@@ -81,7 +192,7 @@ def _begin_together(fixes: Fixes, duration_s: float, offset_s: float) -> Fixes:
             video=round(duration_s),
         )
     utc_s = fixes.utc_s if first_s > DATELESS_S else np.full(len(fixes), np.nan)
-    return replace(fixes, time_s=fixes.utc_s - first_s + offset_s, utc_s=utc_s, clock=ASSUMED)
+    return replace(fixes, time_s=fixes.utc_s - first_s + offset_s, utc_s=utc_s, clock=Tie.together)
 
 
 def _dated(fixes: Fixes, start_utc_s: float) -> Fixes:
@@ -93,7 +204,10 @@ def _dated(fixes: Fixes, start_utc_s: float) -> Fixes:
 
 
 def _zone_hours(fixes: Fixes, zero_s: float, duration_s: float, local_h: float) -> float | None:
-    """Hours the video's clock is ahead of UTC: none, the municipality's, or the only one that fits."""
+    """Hours the video's clock is ahead of UTC: none, the municipality's, or the only one that fits.
+
+    A clock set to a neighbouring day is ahead or behind by 24.
+    """
     first_s, last_s = float(fixes.utc_s[0]), float(fixes.utc_s[-1])
 
     def fits(hours: float) -> bool:
@@ -104,7 +218,9 @@ def _zone_hours(fixes: Fixes, zero_s: float, duration_s: float, local_h: float) 
     for hours in (0.0, local_h):
         if fits(hours):
             return hours
-    others = [float(hours) for hours in range(-12, 15) if fits(hours)]
+    others = [
+        float(hours) for hours in (*range(-12, 15), -24 + local_h, -24, 24, 24 + local_h) if fits(hours)
+    ]
     return others[0] if len(others) == 1 else None
 
 

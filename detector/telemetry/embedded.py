@@ -12,6 +12,7 @@ from detector.errors import N_, TelemetryError
 from detector.telemetry.blackvue import read_nmea_boxes
 from detector.telemetry.boxes import Container
 from detector.telemetry.camm import read_camm
+from detector.telemetry.clock import Tie
 from detector.telemetry.cues import read_cues
 from detector.telemetry.fixes import Fixes, Row, fixes_from_rows, usable
 from detector.telemetry.freegps import read_freegps
@@ -79,18 +80,18 @@ def _tied(fixes: Fixes, rows: list[Row], duration_s: float, first_frame_s: float
     """
     if np.isfinite(fixes.time_s).all():
         time_s = fixes.time_s - first_frame_s
-        clock = "each fix has its media time"
+        clock = Tie.fix
     elif any("nominal_s" in row for row in rows):
         nominal = np.array([row.get("nominal_s", np.nan) for row in rows])
         time_s = fixes.utc_s - np.nanmedian(fixes.utc_s - nominal)
         leapt = np.abs(time_s - nominal) > LEAP_S  # the device's clock was wrong then, its counting not
         time_s = np.where(leapt, nominal, time_s)
-        clock = "the median of UTC over the clip's records, one a second"
+        clock = Tie.records
     else:
         even = np.arange(len(fixes)) / len(fixes)
         share = [row.get("share", place) for row, place in zip(rows, even, strict=True)]
         time_s = np.array(share, float) * duration_s
-        clock = "the records carry no time: spread evenly over the clip"
+        clock = Tie.even
     apart = fixes.utc_s - time_s
     if not np.isfinite(apart).any():
         return replace(fixes, time_s=time_s, clock=clock)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +22,30 @@ METRES_PER_DOP = 2.5
 """Standard error of one axis for HDOP 1 (user equivalent range error of a single-frequency set)."""
 
 
+COLUMNS = ("lon", "lat", "utc_s", "time_s", "accuracy_m", "speed_mps", "heading_deg", "kind")
+
+
+class FixKind(IntEnum):
+    """What a receiver had to go by."""
+
+    none = 0
+    flat = 2
+    """Three satellites: the height is assumed (2D)."""
+    full = 3
+    """Four satellites and more (3D)."""
+    differential = 4
+    """Corrected by a reference station or satellite (DGPS, SBAS)."""
+    rtk = 5
+    """Corrected by carrier phase, to centimetres or decimetres."""
+
+
 @dataclass(frozen=True)
 class Fixes:
     """Fixes in order of time, (n,) each; NaN where a log does not say.
 
     `time_s` counts from the footage's first frame and is NaN until the clocks are tied; `utc_s` is
     POSIX time; lon and lat are EPSG:4326; `accuracy_m` is the standard error of one axis;
-    `heading_deg` is clockwise from true north.
+    `heading_deg` is clockwise from true north; `kind` is one of `FixKind`.
     """
 
     lon: Floats
@@ -36,47 +55,38 @@ class Fixes:
     accuracy_m: Floats
     speed_mps: Floats
     heading_deg: Floats
+    kind: Floats
     reader: str
     clock: str = ""
-    """How media time and the log's clock were tied, in words."""
+    """How media time and the log's clock were tied, one of `detector.telemetry.clock.Tie`."""
+    clock_shift_s: float = 0.0
+    """What the footage's own clock was found to be ahead of the log's."""
     clock_residual_s: float = np.nan
-    """Median distance of the fixes' own clock from that tie."""
+    """Median distance of the fixes' own clock from that tie, or the standard error of the tie."""
+    clock_checked: bool = False
+    """Whether the picture's motion agrees with it."""
 
     def __post_init__(self) -> None:
-        columns = (self.lat, self.utc_s, self.time_s, self.accuracy_m, self.speed_mps, self.heading_deg)
-        for column in columns:
-            if column.shape != self.lon.shape:
-                raise ValueError(f"columns of fixes differ: {column.shape} and {self.lon.shape}")
+        for name in COLUMNS:
+            if getattr(self, name).shape != self.lon.shape:
+                raise ValueError(
+                    f"columns of fixes differ: {name} {getattr(self, name).shape}, lon {self.lon.shape}"
+                )
 
     def __len__(self) -> int:
         return len(self.lon)
 
     def chosen(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Fixes:
         """The fixes that an index or a mask picks."""
-        return replace(
-            self,
-            lon=self.lon[which],
-            lat=self.lat[which],
-            utc_s=self.utc_s[which],
-            time_s=self.time_s[which],
-            accuracy_m=self.accuracy_m[which],
-            speed_mps=self.speed_mps[which],
-            heading_deg=self.heading_deg[which],
-        )
+        return replace(self, **{name: getattr(self, name)[which] for name in COLUMNS})
 
 
 def joined(parts: list[Fixes]) -> Fixes:
     """Fixes of several logs as one, in order of media time; how they were tied is the first's."""
-    both = replace(
-        parts[0],
-        lon=np.concatenate([part.lon for part in parts]),
-        lat=np.concatenate([part.lat for part in parts]),
-        utc_s=np.concatenate([part.utc_s for part in parts]),
-        time_s=np.concatenate([part.time_s for part in parts]),
-        accuracy_m=np.concatenate([part.accuracy_m for part in parts]),
-        speed_mps=np.concatenate([part.speed_mps for part in parts]),
-        heading_deg=np.concatenate([part.heading_deg for part in parts]),
-    )
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS
+    }
+    both = replace(parts[0], **columns)
     return both.chosen(np.argsort(both.time_s, kind="stable"))
 
 
@@ -99,6 +109,7 @@ def fixes_from_rows(rows: list[Row], reader: str) -> Fixes:
         accuracy_m=np.where((accuracy > 0) & (accuracy < WORST_ACCURACY_M), accuracy, DEFAULT_ACCURACY_M),
         speed_mps=column("speed_mps"),
         heading_deg=column("heading_deg"),
+        kind=column("kind"),
         reader=reader,
     )
 

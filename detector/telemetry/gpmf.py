@@ -112,7 +112,7 @@ def _gps5(stream: dict[bytes, Entry]) -> Iterator[Row]:
     dop = next(_numbers(stream[b"GPSP"]), (200,))[0] / 100 if b"GPSP" in stream else 2.0
     moment = _utc_s(stream[b"GPSU"][3]) if b"GPSU" in stream else None
     for lat, lon, _, speed, _ in (row for row in _scaled(stream, b"GPS5") if len(row) == 5):
-        row = {"lat": lat, "lon": lon, "speed_mps": speed, "accuracy_m": dop * METRES_PER_DOP, "fix": fix}
+        row = {"lat": lat, "lon": lon, "speed_mps": speed, "accuracy_m": dop * METRES_PER_DOP, "kind": fix}
         if moment is not None:
             row["utc_s"] = moment
             moment = None  # it is the first row's
@@ -129,7 +129,7 @@ def _gps9(stream: dict[bytes, Entry]) -> Iterator[Row]:
                 "speed_mps": row[3],
                 "utc_s": EPOCH_2000_S + row[5] * 86400 + row[6],
                 "accuracy_m": row[7] * METRES_PER_DOP,
-                "fix": row[8],
+                "kind": row[8],
             }
 
 
@@ -144,7 +144,7 @@ def _gpri(stream: dict[bytes, Entry]) -> Iterator[Row]:
                 "accuracy_m": max(row[4], 0.5),
                 "speed_mps": row[6],
                 "heading_deg": row[7],
-                "fix": row[8],
+                "kind": row[8],
             }
 
 

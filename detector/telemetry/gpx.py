@@ -10,8 +10,9 @@ import gpxpy
 from gpxpy.gpx import GPXException
 
 from detector.errors import N_, TelemetryError
-from detector.telemetry.fixes import METRES_PER_DOP, Fixes, fixes_from_rows
+from detector.telemetry.fixes import METRES_PER_DOP, Fixes, FixKind, fixes_from_rows
 
+KINDS = {"2d": FixKind.flat, "3d": FixKind.full, "dgps": FixKind.differential, "pps": FixKind.full}
 EARLIEST_YEAR = 1990
 """Times before are a clock that was never set."""
 
@@ -37,6 +38,8 @@ def read_gpx(path: Path) -> Fixes:
         row = {"lon": point.longitude, "lat": point.latitude, "utc_s": moment.timestamp()}
         if point.horizontal_dilution:
             row["accuracy_m"] = point.horizontal_dilution * METRES_PER_DOP
+        if point.type_of_gpx_fix in KINDS:
+            row["kind"] = KINDS[point.type_of_gpx_fix]
         if point.speed is not None:
             row["speed_mps"] = point.speed
         if point.course is not None:

@@ -10,10 +10,13 @@ from pathlib import Path
 import pynmea2
 
 from detector.telemetry.degrees import from_ddmm
-from detector.telemetry.fixes import METRES_PER_DOP, Fixes, Row, fixes_from_rows
+from detector.telemetry.fixes import METRES_PER_DOP, Fixes, FixKind, Row, fixes_from_rows
 
 METRES_PER_SECOND_IN_A_KNOT = 1852 / 3600
 LONGEST_LINE = 1000
+KINDS = {1: FixKind.full, 2: FixKind.differential, 4: FixKind.rtk, 5: FixKind.rtk}
+"""Kind of fix by GGA's quality indicator."""
+QUALITY = ("accuracy_m", "kind")
 DAY_S = 86_400
 
 
@@ -55,11 +58,9 @@ def _rows(lines: list[tuple[float, str]], *, trust: bool) -> list[Row]:
             rows.append(row | {"time_s": time_s})
     if not dated:
         return _over_midnight(dateless)
-    accuracy = {row["utc_s"]: row["accuracy_m"] for row in dateless if "accuracy_m" in row}
+    quality = {row["utc_s"]: {name: row[name] for name in QUALITY if name in row} for row in dateless}
     for row in dated:
-        clock_s = row["utc_s"] % DAY_S
-        if clock_s in accuracy:
-            row["accuracy_m"] = accuracy[clock_s]
+        row |= quality.get(row["utc_s"] % DAY_S, {})
     return dated
 
 
@@ -95,6 +96,8 @@ def _gga(sentence: pynmea2.NMEASentence) -> Row | None:
     if not sentence.gps_qual or not sentence.timestamp:
         return None
     row = _place(sentence) | {"utc_s": _clock_s(sentence.timestamp)}
+    if int(sentence.gps_qual) in KINDS:
+        row["kind"] = KINDS[int(sentence.gps_qual)]
     if sentence.horizontal_dil:
         row["accuracy_m"] = float(sentence.horizontal_dil) * METRES_PER_DOP
     return row

@@ -1,0 +1,50 @@
+"""What a person should know before trusting a drive's positions, in words."""
+
+from __future__ import annotations
+
+import math
+
+from detector.errors import N_, Translate
+from detector.telemetry.clock import Tie
+from detector.telemetry.fixes import Fixes
+
+LARGE_RESIDUAL_S = 1.0
+WHOLE_HOURS = N_("the camera's clock is taken to run in another zone ({shift}): check a known place")
+
+
+def clock_doubts(fixes: Fixes, translate: Translate) -> list[str]:
+    """How a drive's clocks were tied where that needs saying; empty where they agree."""
+    doubts = []
+    if fixes.clock == Tie.together:
+        doubts.append(
+            N_("the video states no time: the GPS log is taken to begin with it (else give --gps-offset)")
+        )
+    elif fixes.clock == Tie.even:
+        doubts.append(
+            N_(
+                "the GPS records carry no time: they are spread evenly over the video (else give --gps-offset)"
+            )
+        )
+    elif fixes.clock == Tie.zone and not fixes.clock_checked:
+        doubts.append(WHOLE_HOURS)
+    elif fixes.clock == Tie.picture and fixes.clock_shift_s:
+        doubts.append(
+            N_("the video's clock is {seconds} s off the GPS log's, as the picture's motion shows: mended")
+        )
+    elif fixes.clock == Tie.picture:
+        doubts.append(N_("the clocks were tied by the picture's motion against the speed, to ± {residual} s"))
+    elif fixes.clock_residual_s > LARGE_RESIDUAL_S:
+        doubts.append(N_("the clocks of video and GPS differ by {residual} s and more: check a known place"))
+    return [
+        translate(doubt).format(
+            shift=f"{fixes.clock_shift_s / 3600:+g} h",
+            seconds=f"{fixes.clock_shift_s:+.1f}",
+            residual=f"{fixes.clock_residual_s:.1f}",
+        )
+        for doubt in doubts
+    ]
+
+
+def finite(value: float) -> float | None:
+    """A number as JSON has it: None for one that is none."""
+    return round(value, 3) if math.isfinite(value) else None
