@@ -8,6 +8,7 @@ chapters by their numbers. Files that state neither stay drives of their own.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ from detector.video import Video
 
 OVERLAP_S, PAUSE_S = 3.0, 5.0
 """A file may begin this long before the end of the one before it, or after it."""
+SHORTEST_FILE_S, MOST_MISSING = 20.0, 10.5
+"""Shorter files are not cut by a clock; after more lost ones it is another trip."""
 NAME_TIME = re.compile(r"(20\d\d)[_-]?(\d\d)[_-]?(\d\d)[_-]?(\d\d)[_-]?(\d\d)[_-]?(\d\d)")
 NAME_CAMERA = re.compile(r"\d{6}(?:[_-]\d+)?[_-]?[NEPMA]?([FRBI])$")
 GOPRO = re.compile(r"^G[HXPL](\d\d)(\d{4})$")
@@ -56,6 +59,41 @@ def trips(videos: list[Video]) -> list[list[Chapter]]:
         else:
             found[-1].append(Chapter(video, begin_s))
     return sorted(found, key=lambda trip: trip[0].video.path)
+
+
+def missing_before(trip: list[Chapter], before: list[Chapter]) -> bool:
+    """Whether files between two trips seem to be lost: the second goes on where they would end.
+
+    Told by GoPro's chapter numbers, or by a pause of whole file lengths, as dashcams that record
+    without a break leave it.
+    """
+    last, first = before[-1].video, trip[0].video
+    if last.path.parent != first.path.parent or camera_of(last.path) != camera_of(first.path):
+        return False
+    one, other = GOPRO.match(last.path.stem.upper()), GOPRO.match(first.path.stem.upper())
+    if one and other:
+        return one[2] == other[2] and int(other[1]) > int(one[1]) + 1
+    begin_s, next_s = _start_s(last), _start_s(first)
+    if begin_s is None or next_s is None or last.duration_s < SHORTEST_FILE_S:
+        return False
+    files = (next_s - begin_s) / last.duration_s - 1
+    return 0.9 < files < MOST_MISSING and abs(files - round(files)) * last.duration_s < PAUSE_S
+
+
+def other_cameras(trip: list[Chapter], others: list[Video]) -> dict[str, int]:
+    """How many files of each other camera were recorded while the trip lasted."""
+    begin_s, last = _start_s(trip[0].video), trip[-1]
+    if begin_s is None:
+        return {}
+    end_s = begin_s + last.begin_s + last.video.duration_s
+    starts = [(camera_of(video.path), _start_s(video)) for video in others]
+    return dict(
+        Counter(
+            camera
+            for camera, start_s in starts
+            if start_s is not None and begin_s - PAUSE_S <= start_s <= end_s
+        )
+    )
 
 
 def _follows(last: Chapter, video: Video) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.chapters import camera_of, trips
+from detector.chapters import Chapter, camera_of, missing_before, other_cameras, trips
 from detector.drive import Drive
 from detector.errors import N_, FootageError, RoadDamageError
 from detector.picture_drive import PictureDrive
@@ -44,10 +44,14 @@ def find_drives(paths: list[Path], gps: Path | None = None) -> Iterator[Drive | 
         else:
             folders.append(one)
     front = [video for video in videos if camera_of(video.path) == "front"]
+    others = [video for video in videos if camera_of(video.path) != "front"]
     names: set[str] = set()
+    before: list[Chapter] | None = None
     for chapters in trips(front):
         name = _unique(chapters[0].video.path.stem, names)
-        yield VideoDrive(chapters, name, gps)
+        lost = before is not None and missing_before(chapters, before)
+        yield VideoDrive(chapters, name, gps, other_cameras(chapters, others), after_lost=lost)
+        before = chapters
     if not front:
         for video in videos:
             error = FootageError(

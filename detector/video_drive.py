@@ -24,10 +24,23 @@ LOST_SHARE = 0.02
 
 
 class VideoDrive:
-    """The files of one trip, and their logs; `gps` is a log to use in place of theirs."""
+    """The files of one trip, and their logs; `gps` is a log to use in place of theirs.
 
-    def __init__(self, chapters: list[Chapter], name: str, gps: Path | None) -> None:
+    `others` counts the files that other cameras recorded meanwhile; `after_lost`: the files before
+    the first one seem to be lost.
+    """
+
+    def __init__(
+        self,
+        chapters: list[Chapter],
+        name: str,
+        gps: Path | None,
+        others: dict[str, int] | None = None,
+        *,
+        after_lost: bool = False,
+    ) -> None:
         self.name, self.chapters, self.gps = name, chapters, gps
+        self.others, self._after_lost = others or {}, after_lost
         self.path = chapters[0].video.path
         self._readers = [VideoReader(chapter.video.path) for chapter in chapters]
         self._wanted_s = [0.0] * len(chapters)
@@ -60,6 +73,13 @@ class VideoDrive:
     @property
     def faults(self) -> list[FootageError]:
         faults: list[FootageError] = list(self._without_gps)
+        if self._after_lost:
+            faults.append(
+                FootageError(
+                    N_("files before {path} seem to be missing: look for them on the card"),
+                    path=self.path.name,
+                )
+            )
         if damaged := sum(reader.damaged for reader in self._readers):
             faults.append(FootageError(N_("{count} damaged packets skipped"), count=damaged))
         if other_size := sum(reader.other_size for reader in self._readers):
@@ -77,7 +97,10 @@ class VideoDrive:
 
     def fixes(self, hints: Hints) -> Fixes:
         if self.gps is not None:
-            log, start_utc_s = read_log(self.gps, self.path), self.chapters[0].video.start_utc_s
+            log, start_utc_s = (
+                read_log(self.gps, self.path, hints.columns),
+                self.chapters[0].video.start_utc_s,
+            )
             return tie_clocks(log, start_utc_s, self.duration_s, hints, self._motion(0))
         parts: list[Fixes] = []
         self._without_gps = []
@@ -136,7 +159,9 @@ def _chapter_fixes(chapter: Chapter, hints: Hints, motion: Callable[[float, floa
     """One file's fixes, of the log beside it or inside it, on the file's own time."""
     video = chapter.video
     if log := find_log(video.path):
-        return tie_clocks(read_log(log, video.path), video.start_utc_s, video.duration_s, hints, motion)
+        return tie_clocks(
+            read_log(log, video.path, hints.columns), video.start_utc_s, video.duration_s, hints, motion
+        )
     fixes = read_embedded(video.path, video.duration_s)
     if fixes is None:
         raise TelemetryError(

@@ -112,6 +112,10 @@ FOOTAGE = typer.Argument(
 )
 GPS = typer.Option(metavar="FILE", help=N_("GPS log to use, in place of those in the videos or beside them."))
 GPS_OFFSET = typer.Option(metavar="SECONDS", help=N_("Added to every GPS time, where the clocks differ."))
+GPS_COLUMNS = typer.Option(
+    metavar="NAME=HEADING,...",
+    help=N_("Which columns of a CSV log are which, where that can't be told: lat=..,lon=..,time=.."),
+)
 TIMEZONE = typer.Option(metavar="ZONE", help=N_("Zone of the times shown, and of cameras set to local time."))
 
 
@@ -136,6 +140,7 @@ def detect(
         float, typer.Option(metavar="P", min=0.01, max=0.99, help=N_("Least confidence of a detection."))
     ] = 0.25,
     gps_offset: Annotated[float, GPS_OFFSET] = 0.0,
+    gps_columns: Annotated[str | None, GPS_COLUMNS] = None,
     camera_height: Annotated[
         float | None, typer.Option(metavar="METRES", help=N_("Lens above the road [default: 1.3, roughly]."))
     ] = None,
@@ -180,7 +185,7 @@ def detect(
     options = Options(
         every_m=every_m,
         confidence=confidence,
-        hints=_hints(gps_offset, zone),
+        hints=_hints(gps_offset, zone, gps_columns),
         camera_height_m=camera_height,
         hfov_deg=hfov,
         horizon=horizon,
@@ -232,6 +237,7 @@ def probe(
     footage: Annotated[list[Path], FOOTAGE],
     gps: Annotated[Path | None, GPS] = None,
     gps_offset: Annotated[float, GPS_OFFSET] = 0.0,
+    gps_columns: Annotated[str | None, GPS_COLUMNS] = None,
     timezone: Annotated[str, TIMEZONE] = "Asia/Tokyo",
     map_file: Annotated[
         Path | None, typer.Option("--map", metavar="FILE", help=N_("Also write a map of the ways driven."))
@@ -250,7 +256,7 @@ def probe(
     translate, zone = translation(language), _zone(timezone)
     driven: list[Driven] = []
     refused = []
-    for found in locate(footage, gps, _hints(gps_offset, zone)):
+    for found in locate(footage, gps, _hints(gps_offset, zone, gps_columns)):
         if not isinstance(found, Located):
             refused.append(found)
             reason = reasons([found], translate)[0]
@@ -279,6 +285,7 @@ def telemetry(
     to: Annotated[Form, typer.Option(help=N_("Form to write the fixes in."))] = Form.gpx,
     gps: Annotated[Path | None, GPS] = None,
     gps_offset: Annotated[float, GPS_OFFSET] = 0.0,
+    gps_columns: Annotated[str | None, GPS_COLUMNS] = None,
     timezone: Annotated[str, TIMEZONE] = "Asia/Tokyo",
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help=N_("File to write to [default: standard output]."))
@@ -289,7 +296,7 @@ def telemetry(
 
     translate = translation(preferred_language())
     located, code = [], 0
-    for found in locate(footage, gps, _hints(gps_offset, _zone(timezone))):
+    for found in locate(footage, gps, _hints(gps_offset, _zone(timezone), gps_columns)):
         if isinstance(found, Located):
             located.append(found)
         else:
@@ -318,13 +325,21 @@ def _zone(name: str) -> ZoneInfo:
         raise typer.BadParameter(f"there is no time zone {name!r}; one is Asia/Tokyo") from error
 
 
-def _hints(gps_offset_s: float, zone: ZoneInfo) -> Hints:
-    """What the command line says of the clocks."""
+def _hints(gps_offset_s: float, zone: ZoneInfo, columns: str | None) -> Hints:
+    """What the command line says of the log; columns that are none are bad usage."""
     from datetime import datetime, timedelta
 
     from detector.telemetry.clock import Hints
+    from detector.telemetry.delimited import HEADINGS
 
-    return Hints(gps_offset_s, (datetime.now(zone).utcoffset() or timedelta()).total_seconds())
+    pairs = [pair.partition("=") for pair in columns.split(",")] if columns else []
+    for name, _, heading in pairs:
+        if name.strip() not in HEADINGS or not heading:
+            raise typer.BadParameter(
+                f"--gps-columns: {name!r} is none of {', '.join(HEADINGS)}, or names no heading"
+            )
+    zone_s = (datetime.now(zone).utcoffset() or timedelta()).total_seconds()
+    return Hints(gps_offset_s, zone_s, {name.strip(): heading for name, _, heading in pairs} or None)
 
 
 @app.command(help=SAMPLE_HELP)

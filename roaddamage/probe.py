@@ -25,6 +25,7 @@ from roaddamage.doubts import clock_doubts, finite
 
 KINDS = frozenset(FixKind)
 GAPS_SHOWN = 5
+CAMERAS = {"rear": N_("rear"), "cabin": N_("cabin")}
 FORMATS = ("gpx", "csv", "geojson", "json")
 
 
@@ -60,6 +61,7 @@ def facts(found: Located, zone: ZoneInfo) -> dict[str, Any]:
         "drive": drive.name,
         "path": str(drive.path),
         "files": files,
+        "other_cameras": drive.others if isinstance(drive, VideoDrive) else {},
         "duration_s": round(drive.duration_s, 1),
         "size_px": list(drive.size_px),
         "begin": local_time(path.utc_at(0.0), zone),
@@ -98,6 +100,9 @@ def described(found: Located, told: dict[str, Any], translate: Translate) -> str
             clock=_(found.fixes.clock),
         ),
     ]
+    if told["other_cameras"]:
+        others = ", ".join(f"{_(CAMERAS[camera])} {count}" for camera, count in told["other_cameras"].items())
+        lines.append(_(N_("  Other cameras, left out: {others}")).format(others=others))
     if found.trajectory.dropped:
         which = ", ".join(f"{_(outlier)} {count}" for outlier, count in found.trajectory.dropped.items())
         lines.append(_(N_("  Fixes left out: {which}")).format(which=which))

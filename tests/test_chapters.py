@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import BEGIN, frame_number, write_gpx, write_video
 
-from detector.chapters import camera_of, trips
+from detector.chapters import camera_of, missing_before, other_cameras, trips
 from detector.errors import TelemetryError
 from detector.footage import Refused, find_drives
 from detector.telemetry.clock import Hints
@@ -49,6 +49,34 @@ def video(name: str, start_s: float | None = None, *, length_s: float = 60.0, wi
 )  # fmt: skip
 def test_trips(videos: list[Video], expected: list[list[str]]) -> None:
     assert [[chapter.video.path.stem for chapter in trip] for trip in trips(videos)] == expected
+
+
+@pytest.mark.parametrize(
+    ("videos", "lost"),
+    [
+        pytest.param([video("a.mp4", 0), video("b.mp4", 121)], True, id="a minute of minutes"),
+        pytest.param([video("a.mp4", 0), video("b.mp4", 300)], True, id="four minutes of minutes"),
+        pytest.param([video("a.mp4", 0), video("b.mp4", 95)], False, id="half a minute"),
+        pytest.param([video("a.mp4", 0), video("b.mp4", 3600)], False, id="an hour"),
+        pytest.param([video("x/a.mp4", 0), video("y/b.mp4", 120)], False, id="two folders"),
+        pytest.param([video("GH010123.MP4", 5), video("GH030123.MP4", 5)], True, id="GoPro's second chapter"),
+        pytest.param([video("GH010123.MP4", 5), video("GH010124.MP4", 9)], False, id="GoPro's next video"),
+        pytest.param([video("a.mp4"), video("b.mp4")], False, id="no time stated"),
+    ],
+)
+def test_lost_files_are_noticed(videos: list[Video], *, lost: bool) -> None:
+    one, other = trips(videos)
+    assert missing_before(other, one) is lost
+
+
+def test_files_of_other_cameras_are_counted() -> None:
+    (trip,) = trips([video("2024_0514_101500_001F.MP4"), video("2024_0514_101600_002F.MP4")])
+    others = [
+        video("2024_0514_101500_001R.MP4"),
+        video("2024_0514_101600_002R.MP4"),
+        video("2024_0514_101501_1I.MP4"),
+    ]
+    assert other_cameras(trip, [*others, video("2024_0514_111500_009R.MP4")]) == {"rear": 2, "cabin": 1}
 
 
 def test_a_chapter_begins_where_its_clock_says() -> None:

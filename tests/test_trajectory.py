@@ -10,7 +10,7 @@ import pytest
 
 from detector.errors import TelemetryError
 from detector.telemetry.fixes import Fixes, fixes_from_rows
-from detector.trajectory import trajectory_from_fixes
+from detector.trajectory import Outlier, trajectory_from_fixes
 
 LAT0, LON0 = 35.65, 139.75
 M_PER_DEG_LAT, M_PER_DEG_LON = 110_941.0, 90_565.0
@@ -161,3 +161,52 @@ def test_an_accuracy_that_is_none_becomes_the_default(accuracy_m: float) -> None
         {"lon": 139.0, "lat": 35.0 + i * 1e-4, "time_s": float(i), "accuracy_m": accuracy_m} for i in range(5)
     ]
     assert trajectory_from_fixes(fixes_from_rows(rows, "test")).at(2.0).accuracy_m == 4.0
+
+
+def test_a_frozen_position_is_no_position() -> None:
+    """A tunnel of 20 s: the receiver repeats its last place; with and without a speed of its own."""
+    east = 10 * SECONDS
+    shown = np.where((SECONDS > 5) & (SECONDS < 26), east[5], east)
+    for speed in (np.nan, 10.0):
+        told = replace(fixes(shown, 0 * SECONDS), speed_mps=np.full(len(SECONDS), speed))
+        path = trajectory_from_fixes(told)
+        assert path.dropped == {Outlier.frozen: 20}
+        (gap,) = path.gaps(30.0)
+        assert (gap.begin_s, gap.end_s, gap.bridged) == (5.0, 26.0, False)
+        assert gap.metres == pytest.approx(210, rel=0.01)
+        assert not path.covers(15.0)
+
+
+def test_standing_is_not_frozen() -> None:
+    east = np.where(SECONDS < 10, 10 * SECONDS, 100)
+    path = trajectory_from_fixes(fixes(east, 0 * SECONDS))
+    assert not path.dropped
+
+
+def test_the_error_grows_over_a_bridged_gap() -> None:
+    times = np.concatenate([np.arange(10.0), np.arange(18.0, 28.0)])
+    path = trajectory_from_fixes(fixes(10 * times, 0 * times, times))
+    (gap,) = path.gaps(27.0)
+    assert (gap.begin_s, gap.end_s, gap.bridged) == (9.0, 18.0, True)
+    at_fix, between = path.at(5.0).accuracy_m, path.at(13.5).accuracy_m
+    assert at_fix == pytest.approx(4.0, abs=0.05)
+    assert between == pytest.approx(np.hypot(4.0, np.sqrt(9.0**3 / 64 / 3)), abs=0.01)
+
+
+def test_bridged_positions_are_as_good_as_stated() -> None:
+    """Cars whose velocity wanders as the smoother takes it to, over a gap of eight seconds."""
+    rng = np.random.default_rng(6)
+    ratios = []
+    for _ in range(60):
+        fine = np.arange(0, 28, 0.1)
+        east_mps, north_mps = 10 + np.cumsum(rng.normal(0, np.sqrt(0.1), (2, len(fine))), axis=1)
+        east, north = np.cumsum(east_mps) * 0.1, np.cumsum(north_mps) * 0.1
+        known = (np.arange(len(fine)) % 10 == 0) & ((fine < 10) | (fine > 17.5))
+        exact = replace(fixes(east[known], north[known], fine[known]), accuracy_m=np.full(known.sum(), 0.05))
+        path = trajectory_from_fixes(exact)
+        pose = path.at(13.7)
+        true_east_m, _ = path.frame.to_metres(
+            LON0 + east[137] / M_PER_DEG_LON, LAT0 + north[137] / M_PER_DEG_LAT
+        )
+        ratios.append((pose.east_m - float(true_east_m)) / pose.accuracy_m)
+    assert 0.6 < float(np.sqrt(np.mean(np.square(ratios)))) < 1.4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from detector.errors import N_, TelemetryError
@@ -37,8 +37,10 @@ LOG_SUFFIXES = tuple(READERS)
 LARGEST_LOG_BYTES = 200_000_000
 
 
-def read_log(path: Path, footage: Path | None = None) -> Fixes:
+def read_log(path: Path, footage: Path | None = None, columns: Mapping[str, str] | None = None) -> Fixes:
     """Fixes of a log file, by its suffix; of a log for several clips, those of `footage`.
+
+    `columns` names the headings of a table's columns where they can't be told.
 
     Raises TelemetryError for a file that is missing, too large, of no known kind, or without a fix.
     """
@@ -58,6 +60,8 @@ def read_log(path: Path, footage: Path | None = None) -> Fixes:
             )
         if reader is read_nmea and _begins_with(path, seventy_mai.HEAD):
             fixes = seventy_mai.read_gps_data(path, footage)
+        elif reader is read_csv:
+            fixes = read_csv(path, columns)
         else:
             fixes = reader(path)
     except OSError as error:

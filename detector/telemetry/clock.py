@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -46,11 +46,13 @@ DATELESS_S = 20 * 86_400
 
 @dataclass(frozen=True)
 class Hints:
-    """What is known of a drive's clocks: seconds to add to every GPS time, and the local zone."""
+    """What a person knows of a drive's log: seconds to add to its times, the local zone, its columns."""
 
     gps_offset_s: float = 0.0
     local_offset_s: float = 9 * 3600
     """What the municipality's clocks are ahead of UTC; Japan's by default."""
+    columns: Mapping[str, str] | None = None
+    """Headings of a table's columns, by our names for them."""
 
 
 def tie_clocks(

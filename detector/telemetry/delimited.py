@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+from pyproj import Transformer
+
 from detector.errors import N_, TelemetryError
+from detector.telemetry.degrees import from_text
 from detector.telemetry.fixes import Fixes, Row, fixes_from_rows
 
 HEADINGS: dict[str, tuple[str, ...]] = {
@@ -24,9 +28,25 @@ HEADINGS: dict[str, tuple[str, ...]] = {
     "heading_deg": ("heading", "heading_deg", "course", "bearing", "方位", "進行方向", "方位角"),
     "accuracy_m": ("accuracy", "accuracy_m", "hacc", "精度"),
 }
+JAPANESE: tuple[tuple[str, str], ...] = (
+    ("緯度", "lat"),
+    ("経度", "lon"),
+    ("速度", "speed_kmh"),
+    ("車速", "speed_kmh"),
+    ("方位", "heading_deg"),
+    ("進行方向", "heading_deg"),
+    ("日時", "time"),
+    ("時刻", "time"),
+    ("日付", "date"),
+)
+"""A heading that holds the word is that column: viewers add units and the like (緯度[deg], GPS速度(km/h))."""
+OLD_DATUM, NEW_DATUM = "日本測地系", "世界測地系"
+MOST_PREAMBLE = 30
+"""Lines that a viewer may write above the headings."""
 SCALE = {"speed_kmh": ("speed_mps", 1 / 3.6)}
 """Columns that are another one in other units."""
 JAPAN = timezone(timedelta(hours=9))
+LONGEST_HEADING = 10_000
 FORMATS = (
     "%Y/%m/%d %H:%M:%S.%f",
     "%Y/%m/%d %H:%M:%S",
@@ -39,39 +59,62 @@ FORMATS = (
 )
 
 
-def read_csv(path: Path) -> Fixes:
+def read_csv(path: Path, columns: Mapping[str, str] | None = None) -> Fixes:
     """Fixes of a CSV, TSV or semicolon file with a heading row, in UTF-8, UTF-16 or Shift_JIS.
 
-    Times with a zone are taken as they are; without one they are Japan's clock where the headings
-    are Japanese, else UTC. A speed without a unit is left out rather than guessed. Raises
-    TelemetryError where position or time columns can't be told.
+    Lines above the headings are passed over. `columns` names headings that can't be told (keys of
+    `HEADINGS`). Times with a zone are taken as they are; without one they are Japan's clock where
+    the headings are Japanese, else UTC. A speed without a unit is left out rather than guessed.
+    Positions in Japan's old datum (日本測地系) are moved to today's. Raises TelemetryError where
+    position or time columns can't be told.
     """
     text = _decode(path)
-    heading = text.split("\n", 1)[0]
-    separator = max(",;\t", key=heading.count)
-    table = csv.DictReader(io.StringIO(text), delimiter=separator)
+    lines = text.splitlines(keepends=True)
+    first, separator, found = _heading_row(lines, columns or {})
+    if not {"lat", "lon"} <= found.keys() or not {"time", "time_s"} & found.keys():
+        raise TelemetryError(
+            N_(
+                "{path} has no columns that can be told to be latitude, longitude and time"
+                " (its headings: {headings}). Say which they are: --gps-columns"
+                " lat=HEADING,lon=HEADING,time=HEADING (known are {names})."
+            ),
+            path=path,
+            headings=", ".join(h.strip()[:30] for h in lines[first].split(separator)[:12]) if lines else "-",
+            names=", ".join(HEADINGS),
+        )
+    above = "".join(lines[: first + 1])
+    zone = JAPAN if any(ord(letter) > 0x2FFF for letter in above) else UTC
     try:
-        headings = table.fieldnames or []
-        columns = _columns(list(headings))
-        if not {"lat", "lon"} <= columns.keys() or not {"time", "time_s"} & columns.keys():
-            raise TelemetryError(
-                N_(
-                    "{path} has no columns that can be told to be latitude, longitude and time"
-                    " (its headings: {headings}). Name them lat, lon and utc (or time_s)."
-                ),
-                path=path,
-                headings=", ".join(str(h)[:30] for h in headings[:12]) or "-",
-            )
-        japanese = any(ord(letter) > 0x2FFF for letter in "".join(map(str, headings)))
-        zone = JAPAN if japanese else UTC
-        rows = [row for line in table if (row := _row(line, columns, zone))]
+        table = csv.DictReader(io.StringIO("".join(lines[first:])), delimiter=separator)
+        rows = [row for line in table if (row := _row(line, found, zone))]
     except csv.Error as error:
         raise TelemetryError(
             N_("{path} is not a readable CSV file ({reason}). Export the log again."),
             path=path,
             reason=error,
         ) from error
+    if OLD_DATUM in above and NEW_DATUM not in above:
+        _to_new_datum(rows)
     return fixes_from_rows(rows, "csv")
+
+
+def _heading_row(lines: list[str], given: Mapping[str, str]) -> tuple[int, str, dict[str, str]]:
+    """The line that holds most headings we know, what separates them, and which they are."""
+    best: tuple[int, str, dict[str, str]] = (0, ",", {})
+    for number, line in enumerate(lines[:MOST_PREAMBLE]):
+        separator = max(",;\t", key=line.count)
+        headings = next(csv.reader([line[:LONGEST_HEADING]], delimiter=separator), [])
+        found = _columns(headings) | {name: heading for name, heading in given.items() if heading in headings}
+        if len(found) > len(best[2]):
+            best = (number, separator, found)
+    return best
+
+
+def _to_new_datum(rows: list[Row]) -> None:
+    """Tokyo datum (EPSG:4301) to WGS 84, in place: some 450 m north-west in Tokyo."""
+    change = Transformer.from_crs("EPSG:4301", "EPSG:4326", always_xy=True)
+    for row in rows:
+        row["lon"], row["lat"] = change.transform(row["lon"], row["lat"])
 
 
 def _decode(path: Path) -> str:
@@ -96,6 +139,10 @@ def _columns(headings: list[str]) -> dict[str, str]:
             if word in plain:
                 found[name] = plain[word]
                 break
+    for word, name in JAPANESE:
+        heading = next((h for h in headings if h and word in h and h not in found.values()), None)
+        if heading and name not in found and not (name == "speed_kmh" and "m/s" in heading.lower()):
+            found[name] = heading
     return found
 
 
@@ -109,7 +156,8 @@ def _row(line: dict[str, str], columns: dict[str, str], zone: timezone) -> Row |
                 row["utc_s"] = _utc_s(day + line[heading], zone)
             elif name not in ("date", "north", "east"):
                 own, scale = SCALE.get(name, (name, 1.0))
-                row[own] = float(line[heading].replace(",", ".")) * scale
+                text = line[heading]
+                row[own] = from_text(text) if own in ("lat", "lon") else float(text.replace(",", ".")) * scale
         except (ValueError, TypeError, AttributeError):
             continue
     if not {"lat", "lon"} <= row.keys() or not {"utc_s", "time_s"} & row.keys():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from detector.telemetry.boxes import Container
 from detector.telemetry.camm import read_camm
 from detector.telemetry.clock import Tie
 from detector.telemetry.cues import read_cues
+from detector.telemetry.exiftool import read_exiftool
 from detector.telemetry.fixes import Fixes, Row, fixes_from_rows, usable
 from detector.telemetry.freegps import read_freegps
 from detector.telemetry.gpmf import read_gpmf
@@ -43,8 +44,7 @@ def read_embedded(path: Path, duration_s: float) -> Fixes | None:
     try:
         with path.open("rb") as file:
             container = Container(file)
-            for name, reader in READERS:
-                rows = usable(reader(container))
+            for name, rows in _found(container, path):
                 if len(rows) >= FEWEST_FIXES:
                     fixes = fixes_from_rows(rows, name)
                     return _tied(fixes, rows, duration_s, _first_frame_s(container))
@@ -61,6 +61,13 @@ def read_embedded(path: Path, duration_s: float) -> Fixes | None:
             N_("{path} can't be read: {reason}."), path=path, reason=error.strerror
         ) from error
     return None
+
+
+def _found(container: Container, path: Path) -> Iterator[tuple[str, list[Row]]]:
+    """What each reader finds, as far as anyone asks."""
+    for name, reader in READERS:
+        yield name, usable(reader(container))
+    yield "exiftool", read_exiftool(path)
 
 
 def _first_frame_s(container: Container) -> float:
