@@ -9,7 +9,7 @@ from pathlib import Path
 
 from detector.chapters import Chapter, camera_of, missing_before, other_cameras, trips
 from detector.drive import Drive
-from detector.errors import N_, FootageError, RoadDamageError
+from detector.errors import N_, FootageError, RoadDamageError, Translate
 from detector.picture_drive import PictureDrive
 from detector.video import SUFFIXES, Video, probe
 from detector.video_drive import VideoDrive
@@ -24,6 +24,11 @@ class Refused:
 
     path: Path
     error: RoadDamageError
+
+    def message(self, translate: Translate) -> str:
+        """What is refused and why, for a person."""
+        message = self.error.message(translate)
+        return message if str(self.path) in message else f"{self.path}: {message}"
 
 
 def find_drives(paths: list[Path], gps: Path | None = None) -> Iterator[Drive | Refused]:

@@ -249,9 +249,10 @@ def _legend(some_unseen: bool, _: Translate) -> str:
         for row in CLASSES
     )
     track, error = _("Driven track"), _("Position error, shown for the damage clicked")
+    words = escape(_("Driven, could not be judged"))
     unseen = (
         f'<div class="row"><span class="line" style="border-color:{UNSEEN_COLOUR};border-top-style:dashed">'
-        f"</span>{escape(_('Driven, could not be judged'))}</div>"
+        f"</span>{words}</div>"
         if some_unseen
         else ""
     )

@@ -259,10 +259,8 @@ def probe(
     for found in locate(footage, gps, _hints(gps_offset, zone, gps_columns)):
         if not isinstance(found, Located):
             refused.append(found)
-            reason = reasons([found], translate)[0]
-            typer.echo(
-                json.dumps(reason) if as_json else f"{reason['path']}: {reason['reason']}", err=not as_json
-            )
+            reason = json.dumps(reasons([found], translate)[0]) if as_json else found.message(translate)
+            typer.echo(reason, err=not as_json)
             continue
         told = facts(found, zone)
         typer.echo(json.dumps(told) if as_json else described(found, told, translate))
@@ -301,7 +299,7 @@ def telemetry(
             located.append(found)
         else:
             code = FootageError.exit_code
-            typer.echo(f"{found.path}: {found.error.message(translate)}", err=True)
+            typer.echo(found.message(translate), err=True)
     if located:
         text = fixes_text(located, to.value)
         try:

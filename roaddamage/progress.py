@@ -71,9 +71,7 @@ class Terminal(Watcher):
 
     def drive_refused(self, refused: Refused) -> None:
         self._done()
-        message = refused.error.message(self.translate)
-        where = "" if str(refused.path) in message else f"{refused.path}: "
-        self.console.print(where + message, markup=False, style="red")
+        self.console.print(refused.message(self.translate), markup=False, style="red")
 
     def _doubts(self, result: DriveResult) -> list[str]:
         _ = self.translate
