@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
@@ -70,7 +69,7 @@ def read_csv(path: Path, columns: Mapping[str, str] | None = None) -> Fixes:
     """
     text = _decode(path)
     lines = text.splitlines(keepends=True)
-    first, separator, found = _heading_row(lines, columns or {})
+    first, separator, headings, found = _heading_row(lines, columns or {})
     if not {"lat", "lon"} <= found.keys() or not {"time", "time_s"} & found.keys():
         raise TelemetryError(
             N_(
@@ -79,13 +78,13 @@ def read_csv(path: Path, columns: Mapping[str, str] | None = None) -> Fixes:
                 " lat=HEADING,lon=HEADING,time=HEADING (known are {names})."
             ),
             path=path,
-            headings=", ".join(h.strip()[:30] for h in lines[first].split(separator)[:12]) if lines else "-",
+            headings=", ".join(heading.strip()[:30] for heading in headings[:12]) or "-",
             names=", ".join(HEADINGS),
         )
     above = "".join(lines[: first + 1])
     zone = JAPAN if any(ord(letter) > 0x2FFF for letter in above) else UTC
     try:
-        table = csv.DictReader(io.StringIO("".join(lines[first:])), delimiter=separator)
+        table = csv.DictReader(lines[first + 1 :], headings, delimiter=separator)
         rows = [row for line in table if (row := _row(line, found, zone))]
     except csv.Error as error:
         raise TelemetryError(
@@ -98,15 +97,15 @@ def read_csv(path: Path, columns: Mapping[str, str] | None = None) -> Fixes:
     return fixes_from_rows(rows, "csv")
 
 
-def _heading_row(lines: list[str], given: Mapping[str, str]) -> tuple[int, str, dict[str, str]]:
-    """The line that holds most headings we know, what separates them, and which they are."""
-    best: tuple[int, str, dict[str, str]] = (0, ",", {})
+def _heading_row(lines: list[str], given: Mapping[str, str]) -> tuple[int, str, list[str], dict[str, str]]:
+    """The line that holds most headings we know, what separates them, they, and which of them we know."""
+    best: tuple[int, str, list[str], dict[str, str]] = (0, ",", [], {})
     for number, line in enumerate(lines[:MOST_PREAMBLE]):
         separator = max(",;\t", key=line.count)
         headings = next(csv.reader([line[:LONGEST_HEADING]], delimiter=separator), [])
         found = _columns(headings) | {name: heading for name, heading in given.items() if heading in headings}
-        if len(found) > len(best[2]):
-            best = (number, separator, found)
+        if len(found) > len(best[3]) or not number:
+            best = (number, separator, headings, found)
     return best
 
 
