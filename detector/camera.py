@@ -22,6 +22,10 @@ DEFAULT_HFOV_DEG = 80.0
 DEFAULT_HORIZON = 0.42
 """Share of the picture's height, from the top, where the horizon lies when nothing tells."""
 
+NOD_SD_RAD = math.radians(0.15)
+"""Standard error of the pitch from frame to frame: the suspension."""
+DIVE_RAD, DIVE_SD_RAD = math.radians(0.2), math.radians(0.12)
+"""Nose down for each m/s² of braking: a passenger car's, and how far vehicles differ in it."""
 BOX_ERROR_PX_AT_640 = 3.0
 """Standard error of a box edge, for a picture 640 px wide."""
 
@@ -43,6 +47,7 @@ class Camera:
     height_sd_m: float = 0.05
     pitch_sd_rad: float = math.radians(0.5)
     yaw_sd_rad: float = math.radians(1.5)
+    nod_sd_rad: float = NOD_SD_RAD
 
     def __post_init__(self) -> None:
         if min(self.width_px, self.height_px, self.focal_px, self.height_m) <= 0:
@@ -60,6 +65,14 @@ class Camera:
             pitch_rad=math.atan2(self.height_px / 2 - v, self.focal_px),
             yaw_rad=math.atan2(self.width_px / 2 - u, self.focal_px),
             pitch_sd_rad=sd_px / self.focal_px,
+        )
+
+    def braking(self, acceleration_mps2: float) -> Camera:
+        """The camera while the vehicle speeds up or brakes: its nose lifts or dips."""
+        return replace(
+            self,
+            pitch_rad=self.pitch_rad - DIVE_RAD * acceleration_mps2,
+            nod_sd_rad=math.hypot(self.nod_sd_rad, DIVE_SD_RAD * acceleration_mps2),
         )
 
     def to_ground(self, u: ArrayLike, v: ArrayLike) -> tuple[Floats, Floats]:
@@ -86,29 +99,36 @@ class Camera:
             self.height_px / 2 + self.focal_px * drop / depth,
         )
 
-    def ground_sd(self, right_m: ArrayLike, forward_m: ArrayLike) -> tuple[Floats, Floats]:
-        """Standard errors (right_m, forward_m) of a ground point seen by one box edge.
+    def ground_errors(self, right_m: ArrayLike, forward_m: ArrayLike) -> tuple[Floats, Floats]:
+        """Errors of ground points (n,) seen by one box edge: those all frames share, and a frame's own.
 
-        First-order propagation of pitch, height, focal length (the horizon's row held), yaw and
-        the box's own error.
+        The first is (3, n, 2): what one standard error of pitch, of scale (height and focal length,
+        the horizon's row held) and of yaw moves a point by, to the right and forward, with its
+        sign. The second is (n, 2): variances of what changes from frame to frame, the box and the
+        nodding of the car. First-order propagation.
         """
-        right, forward = np.abs(np.asarray(right_m, float)), np.asarray(forward_m, float)
+        right, forward = np.asarray(right_m, float), np.asarray(forward_m, float)
         height = self.height_m
-        box_px = BOX_ERROR_PX_AT_640 * self.width_px / 640
         stretch = (forward**2 + height**2) / height
-        forward_var = (
-            (stretch * self.pitch_sd_rad) ** 2
-            + (forward * self.height_sd_m / height) ** 2
-            + (forward * self.focal_sd_ratio) ** 2
-            + (stretch * box_px / self.focal_px) ** 2
+        lean = right * forward / height
+        scale = math.hypot(self.height_sd_m / height, self.focal_sd_ratio)
+        shared = [
+            (lean * self.pitch_sd_rad, stretch * self.pitch_sd_rad),
+            (right * self.height_sd_m / height, forward * scale),
+            (forward * self.yaw_sd_rad, -right * self.yaw_sd_rad),
+        ]
+        box_rad = BOX_ERROR_PX_AT_640 * self.width_px / 640 / self.focal_px
+        own_var = (
+            (forward * box_rad) ** 2 + (lean * self.nod_sd_rad) ** 2,
+            (stretch * box_rad) ** 2 + (stretch * self.nod_sd_rad) ** 2,
         )
-        right_var = (
-            (right * forward / height * self.pitch_sd_rad) ** 2
-            + (right * self.height_sd_m / height) ** 2
-            + (forward * self.yaw_sd_rad) ** 2
-            + (forward * box_px / self.focal_px) ** 2
-        )
-        return np.sqrt(right_var), np.sqrt(forward_var)
+        return np.stack([np.stack(one, -1) for one in shared]), np.stack(own_var, -1)
+
+    def ground_sd(self, right_m: ArrayLike, forward_m: ArrayLike) -> tuple[Floats, Floats]:
+        """Standard errors (right_m, forward_m) of a ground point, all its errors together."""
+        shared, own_var = self.ground_errors(right_m, forward_m)
+        sd = np.sqrt((shared**2).sum(0) + own_var)
+        return sd[..., 0], sd[..., 1]
 
 
 def camera_for(

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -145,7 +145,9 @@ def detect_drive(
     def keep(tracks: Iterable[Track]) -> None:
         for track in tracks:
             number = f"{drive.name}-{len(sightings) + 1:04d}"
-            sightings.append(sighting_of(track, drive.name, number, trajectory, model.name, evidence))
+            sighting = sighting_of(track, drive.name, trajectory, model.name)
+            picture, crop = write_evidence(evidence, number, track.looked_best, track.class_id)
+            sightings.append(replace(sighting, evidence=picture, crop=crop))
 
     frames = meter.timed("decode", drive.frames(trajectory, options.every_m, model.device))
     clear = _clear(frames, trajectory, coverage, meter)
@@ -210,17 +212,13 @@ def _detections(
             yield frame, detections
 
 
-def sighting_of(
-    track: Track, drive: str, number: str, trajectory: Trajectory, model: str, evidence: Path
-) -> Sighting:
-    """A finished track as a sighting, its evidence written.
+def sighting_of(track: Track, drive: str, trajectory: Trajectory, model: str) -> Sighting:
+    """A finished track as a sighting, as yet without evidence.
 
     The covariance is the sharpest single look's, not a mean's: what is wrong with the camera's
     height or pitch is wrong in every frame alike. GPS, clock and antenna are added to it.
     """
-    best, sharp = track.best, track.sharpest
-    if best is None or sharp is None:
-        raise ValueError("a track without footprints has no sighting")
+    best, sharp = track.looked_best, track.looked_sharpest
     pose = sharp.pose
     sin, cos = math.sin(pose.heading_rad), math.cos(pose.heading_rad)
     axes = np.array([[sin, cos], [cos, -sin]])  # columns: along the heading, to its right
@@ -231,7 +229,6 @@ def sighting_of(
     lon, lat = trajectory.frame.to_lonlat(track.east_m, track.north_m)
     length, width = (sharp.length_m, sharp.length_sd_m), (sharp.width_m, sharp.width_sd_m)
     area_m2, area_sd_m2 = area(track.class_id, length, width)
-    picture, crop = write_evidence(evidence, number, best, track.class_id)
     (ee, en), (_, nn) = covariance.tolist()
     return Sighting(
         drive=drive,
@@ -251,6 +248,6 @@ def sighting_of(
         utc_s=trajectory.utc_at(best.frame.time_s),
         frames=track.footprints,
         model=model,
-        evidence=picture,
-        crop=crop,
+        evidence="",
+        crop="",
     )

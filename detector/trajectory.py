@@ -30,6 +30,8 @@ LEAST_NOISE_M = 0.05
 VELOCITY_NOISE_MPS = 0.5
 """Standard error of a receiver's own velocity, by axis."""
 HEADING_SD_STANDING_RAD = math.radians(20)
+TURN_ERROR = 0.15
+"""Share of a turn from one fix to the next by which the heading in between may be off."""
 LINE_TOLERANCE_M = 0.3
 LEAST_GAP_S, MISSED_FIXES = 2.5, 3
 """Fixes further apart than this, and than three of them usually are, are missing some in between."""
@@ -96,6 +98,7 @@ class Pose:
     distance_m: float
     heading_sd_rad: float = 0.0
     speed_sd_mps: float = 0.0
+    acceleration_mps2: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ class Trajectory:
             return float(two[0] + share * (two[1] - two[0]))
 
         heading = math.atan2(value(np.sin(self.heading_rad[pair])), value(np.cos(self.heading_rad[pair])))
+        turn = abs(math.remainder(float(np.diff(self.heading_rad[pair])[0]), 2 * math.pi))
         speed_mps = value(self.speed_mps[pair])
         edge_m = (time_s - float(np.clip(time_s, self.time_s[0], self.time_s[-1]))) * speed_mps
         return Pose(
@@ -153,8 +157,9 @@ class Trajectory:
             speed_mps=speed_mps,
             accuracy_m=math.hypot(value(self.accuracy_m[pair]), _bridge_sd_m(step, share)),
             distance_m=float(self.distance_at(time_s)),
-            heading_sd_rad=value(self.heading_sd_rad[pair]),
+            heading_sd_rad=math.hypot(value(self.heading_sd_rad[pair]), TURN_ERROR * turn),
             speed_sd_mps=value(self.velocity_sd_mps[pair]),
+            acceleration_mps2=float(np.diff(self.speed_mps[pair])[0]) / step,
         )
 
     def distance_at(self, time_s: ArrayLike) -> Floats:
