@@ -28,8 +28,9 @@ GATE = 9.21
 """99 % quantile of chi-squared with two degrees of freedom."""
 FORGET_M = 30.0
 """A track not seen over this much road is finished."""
-SLACK = 0.125
-"""Share of both sizes by which two boxes' centres may differ for free: parts hidden, ends not told."""
+SLACK, EXTENT = 0.3, 0.15
+"""Share of both sizes by which two boxes' centres may differ for free, and of the standard error beyond:
+where a worn stretch ends is told differently from frame to frame."""
 DRIFT_M, DRIFT_SHARE = 0.3, 0.03
 """What the trajectory may be off between two looks: by itself, and for each metre driven."""
 MISREAD = 6.0
@@ -253,5 +254,6 @@ def _distance(one: Footprint, other: Footprint, moved_m: float) -> float:
     apart = np.maximum(np.abs(apart) - slack, 0.0) * np.sign(apart)
     differing = other.shared_m - one.shared_m
     drift = DRIFT_M**2 + (DRIFT_SHARE * moved_m) ** 2
-    covariance = differing.T @ differing + np.diag(one.own_var_m2 + other.own_var_m2 + drift)
+    extent = EXTENT**2 * np.array([one.width_m**2 + other.width_m**2, one.length_m**2 + other.length_m**2])
+    covariance = differing.T @ differing + np.diag(one.own_var_m2 + other.own_var_m2 + drift + extent)
     return float(apart @ np.linalg.solve(covariance, apart))
