@@ -115,7 +115,13 @@ class City:
     """A grid of bent streets, some with a service road beside them, and damages along them all."""
 
     def __init__(
-        self, seed: int, *, blocks: int = 5, spacing_m: float = 15.0, share_repaired: float = 0.0
+        self,
+        seed: int,
+        *,
+        blocks: int = 5,
+        spacing_m: float = 15.0,
+        share_repaired: float = 0.0,
+        repaired_within_days: float = 365.0,
     ) -> None:
         self.rng = np.random.default_rng(seed)
         self.blocks = blocks
@@ -128,7 +134,7 @@ class City:
             for edge in (((i, j), (i + 1, j)), ((i, j), (i, j + 1)))
             if max(edge[1]) <= blocks
         }
-        self.damages = self._damages(spacing_m, share_repaired)
+        self.damages = self._damages(spacing_m, share_repaired, repaired_within_days)
         self.tree = cKDTree(np.column_stack([self.damages.east_m, self.damages.north_m]))
 
     def _street(self, one: tuple[int, int], other: tuple[int, int]) -> Floats:
@@ -138,7 +144,7 @@ class City:
         bend = self.rng.normal(0, 6) * np.sin(np.pi * share) ** 2
         return np.asarray(begin + share * (end - begin) + bend * across)
 
-    def _damages(self, spacing_m: float, share_repaired: float) -> TrueDamages:
+    def _damages(self, spacing_m: float, share_repaired: float, within_days: float) -> TrueDamages:
         rng, rows = self.rng, []
         for street in self.streets.values():
             way = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(street, axis=0).T))])
@@ -152,7 +158,7 @@ class City:
                 class_id = int(rng.choice(len(CLASSES), p=[0.25, 0.25, 0.3, 0.2]))
                 sizes = [rng.uniform(*span) for span in SIZES_M[class_id]]
                 east, north = here + side * np.array([math.cos(heading), -math.sin(heading)])
-                repaired = rng.uniform(0, 365) if rng.random() < share_repaired else NEVER
+                repaired = rng.uniform(0, within_days) if rng.random() < share_repaired else NEVER
                 rows.append((east, north, heading, class_id, *sizes, -1.0, repaired))
                 place += spacing_m * rng.uniform(0.5, 1.5)
         east, north, heading, class_id, length, width, born, repaired = np.array(rows).T

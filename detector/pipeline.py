@@ -250,4 +250,5 @@ def sighting_of(track: Track, drive: str, trajectory: Trajectory, model: str) ->
         model=model,
         evidence="",
         crop="",
+        common_sd_m=math.sqrt(pose.accuracy_m**2 + ANTENNA_SD_M**2 + (pose.speed_mps * CLOCK_SD_S) ** 2 / 2),
     )

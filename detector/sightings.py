@@ -43,6 +43,8 @@ class Sighting:
     model: str
     evidence: str
     crop: str
+    common_sd_m: float = 0.0
+    """Standard error of one axis that the drive's neighbouring sightings share (GPS, clock, antenna)."""
 
     @property
     def error_m(self) -> float:

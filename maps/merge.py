@@ -1,23 +1,53 @@
 """Damages: the sightings of all drives, each damage counted once.
 
-Drive by drive: a drive's sightings are matched with the damages known so far, all at once, where
-their distance is likely under both errors and their classes can be one thing. Two sightings of one
-drive are never one damage: tracking has told them apart already.
+Drive by drive: first the drive is laid onto the damages known where it went (`maps.alignment`), as its
+positions are wrong by metres but wrong alike; then its sightings are matched with them, all at once,
+where their remaining distance is likely under both errors, their classes can be one thing, and that is
+likelier than a damage nobody saw before. A drive that comes back to a place is matched with itself too.
+Adding a drive touches only its surroundings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from detector.classes import CLASSES, NO_MATCH, mixing_price, severity
 from detector.sightings import Sighting, error_radius_m
-from detector.tracking import GATE
+from detector.tracking import MISREAD
 from detector.trajectory import LocalFrame
+from maps.alignment import Pairs, shifts
+
+Floats = NDArray[np.float64]
+
+CELL_M = 32.0
+REACH_M = 25.0
+"""Nothing further apart is compared."""
+GATE = 20.0
+"""What a pair may be apart at most, in squared standard errors with the price of their classes."""
+SHARE_NEW = 0.001
+"""Prior of a sighting being of a damage nobody saw before, where there are damages it could be.
+
+Set with the next by `benchmarks/truth.py`, as are the windows in `maps.alignment`."""
+LEAST_OWN_M = 2.0
+"""What a sighting's place is off by itself, at least: its ends, and how roads bend what neighbours share."""
+ROAD_WIDTH_M = 7.0
+AGAIN_S = 45.0
+"""A drive that comes back to a place after this long passes it again."""
+PRICES = np.array(
+    [[mixing_price(one, other) for other in range(len(CLASSES))] for one in range(len(CLASSES))]
+)
+JOIN_GATE, JOIN_M = 4.6, 2.0
+"""90 % quantile: two damages known from several drives have had their chance to lie apart."""
 
 
 @dataclass(frozen=True)
@@ -49,36 +79,267 @@ class Damage:
 
 def merge(drives: Iterable[list[Sighting]]) -> list[Damage]:
     """The damages behind the sightings of several drives, numbered from 1 in order of finding."""
-    groups: list[list[Sighting]] = []
-    frame: LocalFrame | None = None
+    known = Damages()
     for sightings in drives:
+        known.add(sightings)
+    return known.all()
+
+
+class Damages:
+    """All damages known, kept so that a drive can be added by touching only its surroundings.
+
+    Numbers are given once: a damage keeps its number when sightings are added to it. `joined` tells
+    which numbers were found to be another damage's (its number), when a drive saw them as one.
+    """
+
+    def __init__(self) -> None:
+        self.joined: dict[int, int] = {}
+        self._groups: list[list[Sighting]] = []
+        self._passes: list[set[int]] = []
+        self._votes = np.zeros((64, len(CLASSES)))
+        self._place = np.zeros((64, 2))
+        """Where a damage lies to its neighbours, each drive laid onto the others."""
+        self._weight = np.zeros(64)
+        self._cells: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+        self._frame: LocalFrame | None = None
+        self._stretches = 0
+        self._offsets: defaultdict[str, list[tuple[Floats, Floats, Floats]]] = defaultdict(list)
+        """By drive: where its sightings were laid, by how much they were moved, and that variance."""
+
+    def __len__(self) -> int:
+        return len(self._groups) - len(self.joined)
+
+    def all(self) -> list[Damage]:
+        """Every damage, by number."""
+        return [self[number] for number in range(1, len(self._groups) + 1) if number not in self.joined]
+
+    @property
+    def frame(self) -> LocalFrame:
+        """The metric frame of all places. Raises LookupError as long as there is no damage."""
+        if self._frame is None:
+            raise LookupError("no damage is known yet")
+        return self._frame
+
+    def laid(self, number: int) -> Floats:
+        """Where a damage lies to its neighbours, (2,) metres in `frame`, every drive laid onto the others."""
+        return np.asarray(self._place[self.final(number) - 1], float)
+
+    def offset(self, drive: str, places: Floats, accuracy_m: float, reach_m: float) -> tuple[Floats, Floats]:
+        """What a drive's positions were moved by near these places (n, 2), and what they are off still (n,).
+
+        That is its GPS's error (standard error of one axis) where it saw nothing within reach.
+        """
+        moved, spread_m = np.zeros_like(places), np.full(len(places), accuracy_m)
+        if drive not in self._offsets or not len(places):
+            return moved, spread_m
+        laid, by, variance = (np.concatenate(column) for column in zip(*self._offsets[drive], strict=True))
+        apart_m, nearest = cKDTree(laid).query(places, distance_upper_bound=reach_m)
+        near = np.isfinite(apart_m)
+        moved[near] = by[nearest[near]]
+        spread_m[near] = np.sqrt(variance[nearest[near]] + LEAST_OWN_M**2)
+        return moved, spread_m
+
+    def __getitem__(self, number: int) -> Damage:
+        return _damage(number, self._groups[number - 1])
+
+    def add(self, sightings: list[Sighting]) -> list[int]:
+        """Take a drive's sightings in; returns the number of the damage that each is."""
         if not sightings:
-            continue
-        frame = frame or LocalFrame(sightings[0].lon, sightings[0].lat)
-        matched = _match(sightings, groups, frame)
-        for index, sighting in enumerate(sightings):
-            if index in matched:
-                groups[matched[index]].append(sighting)
-            else:
-                groups.append([sighting])
-    return [_damage(number, group) for number, group in enumerate(groups, 1)]
+            return []
+        self._frame = self._frame or LocalFrame(sightings[0].lon, sightings[0].lat)
+        numbers = [0] * len(sightings)
+        order = sorted(range(len(sightings)), key=lambda i: sightings[i].time_s)
+        place = np.column_stack(
+            self._frame.to_metres([one.lon for one in sightings], [one.lat for one in sightings])
+        )
+        for stretch in _stretches(order, sightings, place):
+            told = self._add_stretch([sightings[i] for i in stretch], place[stretch])
+            for index, number in zip(stretch, told, strict=True):
+                numbers[index] = number
+        return [self.final(number) for number in numbers]
+
+    def final(self, number: int) -> int:
+        """The damage that a number stands for today."""
+        while number in self.joined:
+            number = self.joined[number]
+        return number
+
+    def _add_stretch(self, seen: list[Sighting], place: Floats) -> list[int]:
+        """Take in sightings in order of time, no two of which are one damage."""
+        self._stretches += 1
+        near = self._near(place)
+        own_m2, common_m2 = _variances(seen)
+        moved, known_m2 = np.zeros((len(seen), 2)), common_m2
+        pairs = self._pairs(seen, place, own_m2, common_m2, near)
+        if len(pairs.sighting):
+            time_s = np.array([one.time_s for one in seen])
+            moved, known_m2 = shifts(time_s, common_m2, pairs)
+        matched = self._matched(seen, place + moved, own_m2 + known_m2, near)
+        self._offsets[seen[0].drive].append((place + moved, moved, known_m2))
+        numbers = []
+        for index, sighting in enumerate(seen):
+            row = matched.get(index)
+            row = self._new(place[index] + moved[index]) if row is None else row
+            self._take(row, sighting, place[index] + moved[index], own_m2[index])
+            numbers.append(row + 1)
+        self._join(numbers)
+        return numbers
+
+    def _near(self, place: Floats) -> NDArray[np.intp]:
+        """Rows of the damages around these places."""
+        cells = {tuple(cell) for cell in np.floor(place / CELL_M).astype(int).tolist()}
+        around = {(i + a, j + b) for i, j in cells for a in (-1, 0, 1) for b in (-1, 0, 1)}
+        return np.array(sorted(row for cell in around for row in self._cells.get(cell, ())), np.intp)
+
+    def _pairs(
+        self, seen: list[Sighting], place: Floats, own_m2: Floats, common_m2: Floats, near: NDArray[np.intp]
+    ) -> Pairs:
+        reach_m = min(REACH_M, 3.0 * float(np.sqrt(2 * common_m2.max())) + 2.0)
+        one, other = _within(place, self._place[near], reach_m)
+        rows = near[other]
+        price = self._prices(seen, one, rows)
+        keep = price < NO_MATCH
+        one, rows, price = one[keep], rows[keep], price[keep]
+        return Pairs(
+            sighting=one,
+            damage=rows,
+            apart_m=self._place[rows] - place[one],
+            spread_m2=own_m2[one] + 1 / self._weight[rows],
+            weight=np.exp(-price / 2),
+        )
+
+    def _prices(self, seen: list[Sighting], one: NDArray[np.intp], rows: NDArray[np.intp]) -> Floats:
+        class_id = np.array([sighting.class_id for sighting in seen], np.intp)
+        price = PRICES[class_id[one], self._votes[rows].argmax(1)]
+        glimpse = np.array([sighting.frames == 1 for sighting in seen])[one]
+        return np.asarray(np.where(glimpse, np.minimum(price, MISREAD), price), float)
+
+    def _matched(
+        self, seen: list[Sighting], place: Floats, spread_m2: Floats, near: NDArray[np.intp]
+    ) -> dict[int, int]:
+        """Row of `seen` → row of the damage it is, for those that are one known already."""
+        one, other = _within(place, self._place[near], REACH_M)
+        rows = near[other]
+        variance = spread_m2[one] + 1 / self._weight[rows]
+        squared = ((self._place[rows] - place[one]) ** 2).sum(1) / variance + self._prices(seen, one, rows)
+        # A pair against a damage nobody saw before, of which so many lie on a square metre of road.
+        crowd = np.bincount(one, minlength=len(place))[one] / (2 * REACH_M * ROAD_WIDTH_M)
+        gain = np.log(crowd * SHARE_NEW * 2 * np.pi * variance) + squared / 2
+        good = (squared < GATE) & (gain < 0)
+        return _assigned(one[good], rows[good], gain[good])
+
+    def _new(self, place: Floats) -> int:
+        row = len(self._groups)
+        if row == len(self._place):
+            self._place, self._votes, self._weight = (
+                np.concatenate([column, np.zeros_like(column)])
+                for column in (self._place, self._votes, self._weight)
+            )
+        self._groups.append([])
+        self._passes.append(set())
+        self._place[row], self._weight[row], self._votes[row] = place, 0.0, 0.0
+        self._cells[_cell(place)].append(row)
+        return row
+
+    def _take(self, row: int, sighting: Sighting, place: Floats, own_m2: float) -> None:
+        self._groups[row].append(sighting)
+        self._passes[row].add(self._stretches)
+        self._votes[row, sighting.class_id] += sighting.confidence
+        self._move(row, place, 1 / own_m2)
+
+    def _move(self, row: int, place: Floats, weight: float) -> None:
+        """Average one more place into a damage's."""
+        before = _cell(self._place[row])
+        self._weight[row] += weight
+        self._place[row] += (place - self._place[row]) * weight / self._weight[row]
+        after = _cell(self._place[row])
+        if after != before:
+            self._cells[before].remove(row)
+            self._cells[after].append(row)
+
+    def _join(self, numbers: list[int]) -> None:
+        """Damages that no drive ever saw apart, and that lie on one another, are one: the older number."""
+        rows = np.array([number - 1 for number in numbers], np.intp)
+        near = self._near(self._place[rows])
+        for one, other in zip(*_within(self._place[rows], self._place[near], JOIN_M), strict=True):
+            young, old = max(rows[one], near[other]), min(rows[one], near[other])
+            if young == old or young + 1 in self.joined or old + 1 in self.joined:
+                continue
+            if self._passes[young] & self._passes[old]:
+                continue
+            variance = 1 / self._weight[young] + 1 / self._weight[old]
+            squared = ((self._place[young] - self._place[old]) ** 2).sum() / variance
+            price = PRICES[self._votes[young].argmax(), self._votes[old].argmax()]
+            if squared + price < JOIN_GATE:
+                self._put_together(int(old), int(young))
+
+    def _put_together(self, old: int, young: int) -> None:
+        self.joined[young + 1] = old + 1
+        self._cells[_cell(self._place[young])].remove(young)
+        self._groups[old].extend(self._groups[young])
+        self._passes[old] |= self._passes[young]
+        self._votes[old] += self._votes[young]
+        self._move(old, self._place[young], float(self._weight[young]))
 
 
-def _match(sightings: list[Sighting], groups: list[list[Sighting]], frame: LocalFrame) -> dict[int, int]:
-    """Index of a sighting → index of the damage it is, for those that are one known already."""
-    if not groups:
+def _cell(place: Floats) -> tuple[int, int]:
+    return math.floor(place[0] / CELL_M), math.floor(place[1] / CELL_M)
+
+
+def _stretches(order: list[int], sightings: list[Sighting], place: Floats) -> Iterator[list[int]]:
+    """A drive's sightings in order of time, cut where it comes back to a place it has been."""
+    stretch: list[int] = []
+    been: dict[tuple[int, int], float] = {}
+    for index in order:
+        cell, time_s = _cell(place[index]), sightings[index].time_s
+        around = [(cell[0] + a, cell[1] + b) for a in (-1, 0, 1) for b in (-1, 0, 1)]
+        if any(time_s - been.get(one, time_s) > AGAIN_S for one in around):
+            yield stretch
+            stretch, been = [], {}
+        stretch.append(index)
+        been.setdefault(cell, time_s)
+    if stretch:
+        yield stretch
+
+
+def _variances(seen: list[Sighting]) -> tuple[Floats, Floats]:
+    """Variance of one axis (n,) of each sighting's own error, and of what its neighbours share."""
+    whole = np.array([np.trace(one.covariance_m2) / 2 for one in seen])
+    common = np.array([one.common_sd_m**2 for one in seen])
+    return np.maximum(whole - common, LEAST_OWN_M**2), common
+
+
+def _within(one: Floats, other: Floats, reach_m: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of all pairs of places that lie within reach of one another."""
+    if not len(one) or not len(other):
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    found = cKDTree(one).sparse_distance_matrix(cKDTree(other), reach_m, output_type="coo_matrix")
+    return found.row.astype(np.intp), found.col.astype(np.intp)
+
+
+def _assigned(one: NDArray[np.intp], rows: NDArray[np.intp], gain: Floats) -> dict[int, int]:
+    """The pairs that together gain most (are least), each side in one pair at most (Kuhn 1955)."""
+    if not len(one):
         return {}
-    fused = [_fuse(group) for group in groups]
-    known = np.column_stack(frame.to_metres([f[0] for f in fused], [f[1] for f in fused]))
-    known_var = np.array([f[2] for f in fused])
-    seen = np.column_stack(frame.to_metres([s.lon for s in sightings], [s.lat for s in sightings]))
-    apart = seen[:, None] - known[None]
-    together = np.array([s.covariance_m2 for s in sightings])[:, None] + known_var[None]
-    cost = np.einsum("ijk,ijkl,ijl->ij", apart, np.linalg.inv(together), apart)
-    classes = [_class_id(group) for group in groups]
-    cost += np.array([[mixing_price(s.class_id, c) for c in classes] for s in sightings])
-    rows, columns = linear_sum_assignment(np.minimum(cost, NO_MATCH))
-    return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if cost[i, j] < GATE}
+    damages, other = np.unique(rows, return_inverse=True)
+    count = int(one.max()) + 1
+    graph = coo_array((np.ones(len(one)), (one, count + other)), shape=(count + len(damages),) * 2)
+    _, part = connected_components(graph, directed=False)
+    matched = {}
+    for pairs in _grouped(part[one]):
+        left, i = np.unique(one[pairs], return_inverse=True)
+        right, j = np.unique(other[pairs], return_inverse=True)
+        cost = np.zeros((len(left), len(right)))
+        cost[i, j] = gain[pairs]
+        for a, b in zip(*linear_sum_assignment(cost), strict=True):
+            if cost[a, b] < 0:
+                matched[int(left[a])] = int(damages[right[b]])
+    return matched
+
+
+def _grouped(labels: NDArray[np.int32]) -> list[NDArray[np.intp]]:
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
 def _class_id(group: list[Sighting]) -> int:
