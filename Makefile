@@ -18,3 +18,4 @@ benchmark: setup
 	.venv/bin/python -m benchmarks.main_job
 	.venv/bin/python -m benchmarks.telemetry
 	.venv/bin/python -m benchmarks.decoding
+	.venv/bin/python -m benchmarks.truth

@@ -26,8 +26,8 @@ from detector.pipeline import sighting_of
 from detector.sightings import Sighting
 from detector.tracking import Track, Tracker
 from detector.trajectory import trajectory_from_fixes
-from maps.merge import Damages
-from maps.passes import Pass, State, Way, belief, measured_recall, passes
+from maps.merge import Damages, State
+from maps.passes import Pass, Way, belief, measured_recall, passes
 
 CAMERA = Camera(1280, 720, 1004.0, 1.3, math.radians(3.0), focal_sd_ratio=0.03, yaw_sd_rad=math.radians(1.0))
 PLAIN = Sighting(
@@ -234,7 +234,9 @@ def repairs(seeds: int) -> None:
             if truth < 0 or len(damage.sightings) < 2:
                 continue
             end = float(city.damages.repaired_day[truth])
-            later = [day for one in told[damage.number] if (day := (one.utc_s - EPOCH_S) / DAY_S) >= end]
+            later = [
+                day for one in told[damage.number] if (day := ((one.utc_s or 0.0) - EPOCH_S) / DAY_S) >= end
+            ]
             if end > WEEKS * 7:
                 standing += 1
                 alarms += damage.number in called

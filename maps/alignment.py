@@ -24,6 +24,7 @@ LONELY = 0.05
 """Likelihood of a sighting that has no partner, against that of a pair that lies on one another."""
 LEAST_LEAD, FEWEST_VOTES = 1.0, 2.0
 """A shift is believed where its log-likelihood leads by this over any other, and so many pairs bear it out."""
+NOTHING_M2 = 1e-4
 OTHER_M = 2.5
 """A shift further from the best than this is another one."""
 
@@ -50,6 +51,8 @@ def shifts(time_s: Floats, common_m2: Floats, pairs: Pairs) -> tuple[Floats, Flo
     """
     count = len(time_s)
     prior_m2 = float(np.median(common_m2))
+    if prior_m2 < NOTHING_M2:
+        return np.zeros((count, 2)), common_m2
     knots_s = np.arange(time_s[0], time_s[-1] + STEP_S, STEP_S)
     found = [_shift(time_s, pairs, knot_s, prior_m2) for knot_s in knots_s]
     measured = np.array([np.zeros(2) if one is None else one[0] for one in found])

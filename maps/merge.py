@@ -13,6 +13,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from detector.classes import CLASSES, NO_MATCH, mixing_price, severity
+from detector.errors import N_
 from detector.sightings import Sighting, error_radius_m
 from detector.tracking import MISREAD
 from detector.trajectory import LocalFrame
@@ -50,11 +52,21 @@ JOIN_GATE, JOIN_M = 4.6, 2.0
 """90 % quantile: two damages known from several drives have had their chance to lie apart."""
 
 
+class State(StrEnum):
+    """What the passes say of a damage."""
+
+    there = N_("there")
+    repaired = N_("probably repaired")
+    not_surveyed = N_("not surveyed since")
+
+
 @dataclass(frozen=True)
 class Damage:
     """The physical thing on the road: all its sightings, and what they say together.
 
-    EPSG:4326; `covariance_m2` as in Sighting; sizes are those of the surest sighting.
+    EPSG:4326; `covariance_m2` as in Sighting; sizes are those of the surest sighting. `passes` counts
+    the drives that went past it since it was first seen, that one too; `still_there` is the
+    probability that it is (`maps.passes`).
     """
 
     number: int
@@ -65,6 +77,9 @@ class Damage:
     lat: float
     covariance_m2: NDArray[np.float64]
     sightings: tuple[Sighting, ...]
+    passes: int = 1
+    still_there: float = 1.0
+    state: State = State.there
 
     @property
     def error_m(self) -> float:
@@ -124,20 +139,24 @@ class Damages:
         """Where a damage lies to its neighbours, (2,) metres in `frame`, every drive laid onto the others."""
         return np.asarray(self._place[self.final(number) - 1], float)
 
-    def offset(self, drive: str, places: Floats, accuracy_m: float, reach_m: float) -> tuple[Floats, Floats]:
+    def offset(
+        self, drive: str, places: Floats, accuracy_m: float, reach_m: float
+    ) -> tuple[Floats, Floats, Floats]:
         """What a drive's positions were moved by near these places (n, 2), and what they are off still (n,).
 
-        That is its GPS's error (standard error of one axis) where it saw nothing within reach.
+        That is its GPS's error (standard error of one axis) where it saw nothing within reach. Third:
+        how far its nearest sighting lies, metres (n,).
         """
         moved, spread_m = np.zeros_like(places), np.full(len(places), accuracy_m)
+        apart_m = np.full(len(places), np.inf)
         if drive not in self._offsets or not len(places):
-            return moved, spread_m
+            return moved, spread_m, apart_m
         laid, by, variance = (np.concatenate(column) for column in zip(*self._offsets[drive], strict=True))
         apart_m, nearest = cKDTree(laid).query(places, distance_upper_bound=reach_m)
         near = np.isfinite(apart_m)
         moved[near] = by[nearest[near]]
         spread_m[near] = np.sqrt(variance[nearest[near]] + LEAST_OWN_M**2)
-        return moved, spread_m
+        return moved, spread_m, apart_m
 
     def __getitem__(self, number: int) -> Damage:
         return _damage(number, self._groups[number - 1])

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -18,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from detector.classes import CLASSES, SEVERITIES
-from detector.errors import N_
-from maps.merge import Damage, Damages
+from detector.trajectory import LocalFrame
+from maps.merge import Damage, Damages, State
 
 Floats = NDArray[np.float64]
 
@@ -27,33 +26,29 @@ SWATH_M = 5.0
 """How far to each side of its way a drive sees the road."""
 LEAST_VALID = 0.5
 """A drive passed a damage when it lay in its swath with this probability at least."""
+PERHAPS_IT_M = 3.5
+"""A drive that saw something this near, taken for another damage, is no witness that this one is gone."""
 SHIFT_REACH_M = 80.0
 """How far a drive's known offset from the map is taken to hold."""
+KIND_PASSES = 4
+"""A damage's kind tells as much of its recall as so many passes of its own."""
 FALSE_ALARM = 0.02
 """Probability that a pass sees a damage that is not there any more."""
 REPAIRS_A_DAY = 1 / 700
-PROBABLY_REPAIRED = 0.1
+PROBABLY_REPAIRED = 0.05
 FEWEST_PASSES = 2
 DAY_S = 86_400.0
 
 
-class State(StrEnum):
-    """What the passes say of a damage."""
-
-    there = N_("there")
-    repaired = N_("probably repaired")
-    not_surveyed = N_("not surveyed since")
-
-
 @dataclass(frozen=True)
 class Way:
-    """What one drive saw: the `lines` (n, 2) EPSG:4326 that it could judge, when, and its GPS's error.
+    """What one drive saw: the `lines` (n, 2) EPSG:4326 that it could judge, when (POSIX, None: not known), its GPS's error.
 
     `accuracy_m` is the standard error of one axis.
     """
 
     drive: str
-    utc_s: float
+    utc_s: float | None
     lines: list[Floats]
     accuracy_m: float
 
@@ -63,7 +58,7 @@ class Pass:
     """A drive going past a damage: how surely it lay in view, and whether it was seen."""
 
     drive: str
-    utc_s: float
+    utc_s: float | None
     in_view: float
     seen: bool
 
@@ -73,6 +68,8 @@ class Belief:
     """How likely a damage is still there after its passes, and the state that makes."""
 
     probability: float
+    passes: int
+    """Valid passes since it was first seen, that one too."""
     unseen: int
     """Valid passes since it was last seen."""
     last_pass_utc_s: float | None
@@ -99,7 +96,7 @@ def passes(known: Damages, damages: Sequence[Damage], ways: Sequence[Way]) -> di
     place = np.column_stack(frame.to_metres([one.lon for one in damages], [one.lat for one in damages]))
     laid = np.array([known.laid(one.number) for one in damages])
     seen_by = [{sighting.drive for sighting in one.sightings} for one in damages]
-    for way in sorted(ways, key=lambda one: one.utc_s):
+    for way in sorted(ways, key=lambda one: one.utc_s or 0.0):
         lines = [np.column_stack(frame.to_metres(*line.T)) for line in way.lines if len(line) > 1]
         if not lines:
             continue
@@ -107,10 +104,11 @@ def passes(known: Damages, damages: Sequence[Damage], ways: Sequence[Way]) -> di
         shapely.prepare(path)
         reach_m = SWATH_M + 3 * way.accuracy_m
         near = np.flatnonzero(shapely.dwithin(path, shapely.points(place), reach_m))
-        shift, spread_m = known.offset(way.drive, laid[near], way.accuracy_m, SHIFT_REACH_M)
+        shift, spread_m, sighted_m = known.offset(way.drive, laid[near], way.accuracy_m, SHIFT_REACH_M)
         # The damage where this drive's own, shifted, view of the world would have it.
         apart_m = shapely.distance(path, shapely.points(laid[near] - shift))
         in_view = norm.cdf((SWATH_M - apart_m) / spread_m)
+        in_view[sighted_m < PERHAPS_IT_M] = 0.0
         for index, probability in zip(near.tolist(), in_view.tolist(), strict=True):
             seen = way.drive in seen_by[index]
             if seen or probability >= LEAST_VALID:
@@ -138,21 +136,46 @@ def measured_recall(damages: Sequence[Damage], told: dict[int, list[Pass]]) -> R
 
 def belief(damage: Damage, told: Sequence[Pass], recall: Recall) -> Belief:
     """Bayes' rule over a damage's passes in order of time, repairs going on at `REPAIRS_A_DAY`."""
-    probability, before_s, unseen = 1 - FALSE_ALARM, None, 0
-    begun = False
+    probability, before_s, count, unseen = 1 - FALSE_ALARM, None, 0, 0
+    usual = _own_recall(told, recall.of(damage))
     for one in told:
-        if not begun and not one.seen:
+        if not count and not one.seen:
             continue  # before it was first seen it may not have been there
-        begun = True
-        if before_s is not None:
+        count += 1
+        if count == 1:  # what it begins with counts that sighting already
+            before_s = one.utc_s
+            continue
+        if before_s is not None and one.utc_s is not None:
             probability *= math.exp(-max(one.utc_s - before_s, 0.0) / DAY_S * REPAIRS_A_DAY)
         before_s = one.utc_s
-        sees = recall.of(damage) * one.in_view
+        sees = usual * one.in_view
         if_there, if_gone = (sees, FALSE_ALARM) if one.seen else (1 - sees, 1 - FALSE_ALARM)
         probability = probability * if_there / (probability * if_there + (1 - probability) * if_gone)
         unseen = 0 if one.seen else unseen + 1
     gone = unseen >= FEWEST_PASSES and probability < PROBABLY_REPAIRED
-    return Belief(probability, unseen, before_s, State.repaired if gone else State.there)
+    return Belief(probability, count, unseen, before_s, State.repaired if gone else State.there)
+
+
+def _own_recall(told: Sequence[Pass], share: float) -> float:
+    """The recall of one damage: its kind's, and how often it itself was seen while it was surely there.
+
+    One in the far lane, or in the shade, is seen less often than its kind.
+    """
+    seen = [number for number, one in enumerate(told) if one.seen]
+    between = told[seen[0] + 1 : seen[-1]] if seen else []
+    return (sum(one.seen for one in between) + KIND_PASSES * share) / (len(between) + KIND_PASSES)
+
+
+def surveyed(known: Damages, ways: Sequence[Way]) -> list[Damage]:
+    """Every damage with what its passes say of it."""
+    damages = known.all()
+    told = passes(known, damages, ways)
+    recall = measured_recall(damages, told)
+    judged = []
+    for damage in damages:
+        now = belief(damage, told[damage.number], recall)
+        judged.append(replace(damage, passes=now.passes, still_there=now.probability, state=now.state))
+    return judged
 
 
 def state_since(told: Belief, since_utc_s: float) -> State:
@@ -162,15 +185,13 @@ def state_since(told: Belief, since_utc_s: float) -> State:
     return told.state
 
 
-def coverage(known_frame_ways: Sequence[Way]) -> list[shapely.Geometry]:
+def coverage(ways: Sequence[Way]) -> list[shapely.Geometry]:
     """What each drive saw of the road, polygons in EPSG:4326: its way, as wide as it sees.
 
-    Raises nothing; a way of no length has an empty polygon.
+    A drive that could judge nothing has an empty polygon.
     """
-    from detector.trajectory import LocalFrame
-
     areas = []
-    for way in known_frame_ways:
+    for way in ways:
         lines = [line for line in way.lines if len(line) > 1]
         if not lines:
             areas.append(shapely.Polygon())

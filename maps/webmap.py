@@ -192,6 +192,16 @@ def _row(damage: Damage, picture: str, zone: tzinfo, _: Translate) -> list[objec
             count=len({s.drive for s in damage.sightings}), frames=sum(s.frames for s in damage.sightings))],
         [_("Latitude, longitude"), f"{damage.lat:.6f}, {damage.lon:.6f}"],
     ]  # fmt: skip
+    if damage.passes > 1:
+        seen = len({s.drive for s in damage.sightings})
+        told = _("seen in {seen} of {passes} passes: {state} ({probability})")
+        told = told.format(
+            seen=seen,
+            passes=damage.passes,
+            state=_(damage.state),
+            probability=f"{damage.still_there:.0%}",
+        )
+        facts.append([_("Passes"), told])
     if best.area_m2 is not None and best.area_sd_m2 is not None:
         facts.insert(1, [_("Area"), f"{best.area_m2:.1f} ± {best.area_sd_m2:.1f} m²"])
     link = f"{EVIDENCE}/{best.evidence}"

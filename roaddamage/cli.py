@@ -67,6 +67,17 @@ roaddamage probe /media/card
 roaddamage probe drive.mp4 --map way.html
 """
 )
+CAMERA_HELP = N_(
+    """Draw the grid that the camera is taken to see onto pictures of FOOTAGE, to check it by eye.
+
+Right is: the lines along the road meet where the road vanishes, and a lane is as wide as lanes are
+(two to two and a half squares of 1.5 m). Else give --horizon, --hfov or --camera-height.
+
+Example:
+
+roaddamage camera drive.mp4 --camera-height 1.25 --out grid.jpg
+"""
+)
 TELEMETRY_HELP = N_(
     """Write the GPS fixes of FOOTAGE, as they were read and tied to the video's time.
 
@@ -116,6 +127,15 @@ GPS_COLUMNS = typer.Option(
     metavar="NAME=HEADING,...",
     help=N_("Which columns of a CSV log are which, where that can't be told: lat=..,lon=..,time=.."),
 )
+CAMERA_HEIGHT = typer.Option(metavar="METRES", help=N_("Lens above the road [default: 1.3, roughly]."))
+HFOV = typer.Option(metavar="DEGREES", help=N_("Horizontal field of view [default: 80, roughly]."))
+HORIZON = typer.Option(
+    metavar="SHARE",
+    help=N_(
+        "Horizon's place from the picture's top, as a share of its height; may be negative"
+        " [default: found in the lane lines]."
+    ),
+)
 TIMEZONE = typer.Option(metavar="ZONE", help=N_("Zone of the times shown, and of cameras set to local time."))
 
 
@@ -141,23 +161,9 @@ def detect(
     ] = 0.25,
     gps_offset: Annotated[float, GPS_OFFSET] = 0.0,
     gps_columns: Annotated[str | None, GPS_COLUMNS] = None,
-    camera_height: Annotated[
-        float | None, typer.Option(metavar="METRES", help=N_("Lens above the road [default: 1.3, roughly]."))
-    ] = None,
-    hfov: Annotated[
-        float | None,
-        typer.Option(metavar="DEGREES", help=N_("Horizontal field of view [default: 80, roughly].")),
-    ] = None,
-    horizon: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help=N_(
-                "Horizon's place from the picture's top, as a share of its height; may be negative"
-                " [default: found in the lane lines]."
-            ),
-        ),
-    ] = None,
+    camera_height: Annotated[float | None, CAMERA_HEIGHT] = None,
+    hfov: Annotated[float | None, HFOV] = None,
+    horizon: Annotated[float | None, HORIZON] = None,
     timezone: Annotated[str, TIMEZONE] = "Asia/Tokyo",
     lang: Annotated[
         Language | None, typer.Option(help=N_("Language of the results [default: the terminal's]."))
@@ -171,16 +177,12 @@ def detect(
     ] = False,
 ) -> None:
     """Run the main job."""
-    from detector.camera import camera_for
     from detector.model import DEFAULT_MODEL
     from detector.pipeline import Options
     from roaddamage.detect import Job
 
     zone = _zone(timezone)
-    try:
-        camera_for(1280, 720, height_m=camera_height, hfov_deg=hfov, horizon=horizon)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    _check_camera(camera_height, hfov, horizon)
     language = (lang or Language(preferred_language())).value
     options = Options(
         every_m=every_m,
@@ -277,6 +279,31 @@ def probe(
     raise typer.Exit(FootageError.exit_code if refused else 0)
 
 
+@app.command(help=CAMERA_HELP)
+def camera(
+    footage: Annotated[list[Path], FOOTAGE],
+    camera_height: Annotated[float | None, CAMERA_HEIGHT] = None,
+    hfov: Annotated[float | None, HFOV] = None,
+    horizon: Annotated[float | None, HORIZON] = None,
+    out: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help=N_("JPEG to write; a drive's name is added for each further one.")),
+    ] = Path("camera.jpg"),
+) -> None:
+    """Show the camera's grid."""
+    from detector.pipeline import Options
+    from roaddamage.camera import write_grids
+
+    _check_camera(camera_height, hfov, horizon)
+    options = Options(camera_height_m=camera_height, hfov_deg=hfov, horizon=horizon)
+    translate = translation(preferred_language())
+    code = 0
+    for line, error in write_grids(footage, options, out, translate):
+        typer.echo(line, err=error)
+        code = FootageError.exit_code if error else code
+    raise typer.Exit(code)
+
+
 @app.command(help=TELEMETRY_HELP)
 def telemetry(
     footage: Annotated[list[Path], FOOTAGE],
@@ -321,6 +348,16 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ValueError, OSError, ZoneInfoNotFoundError) as error:
         raise typer.BadParameter(f"there is no time zone {name!r}; one is Asia/Tokyo") from error
+
+
+def _check_camera(height_m: float | None, hfov_deg: float | None, horizon: float | None) -> None:
+    """A camera that can be none is bad usage."""
+    from detector.camera import camera_for
+
+    try:
+        camera_for(1280, 720, height_m=height_m, hfov_deg=hfov_deg, horizon=horizon)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _hints(gps_offset_s: float, zone: ZoneInfo, columns: str | None) -> Hints:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from detector.classes import CLASSES
 from detector.drive import Drive
 from detector.errors import N_, FootageError, Translate
@@ -22,7 +24,8 @@ from detector.model import Model
 from detector.pipeline import DriveResult, Options, Progress, detect_drive
 from detector.telemetry.clock import Tie
 from maps.exports import EVIDENCE, Driven, local_time, write_csv, write_geojson, write_geopackage
-from maps.merge import Damage, merge
+from maps.merge import Damage, Damages
+from maps.passes import Way, surveyed
 from maps.webmap import write_map
 from roaddamage import __version__
 from roaddamage.doubts import finite
@@ -94,7 +97,10 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
                 watcher.drive_ends(result)
         if not results:
             raise NothingUsableError(refused, job.out)
-        damages = merge(result.sightings for result in results)
+        known = Damages()
+        for result in results:
+            known.add(result.sightings)
+        damages = surveyed(known, [_way(result) for result in results])
         driven = [_driven(result) for result in results]
         writing = time.perf_counter()
         write_geopackage(folder / "damages.gpkg", damages, driven, job.zone, translate)
@@ -137,6 +143,12 @@ def _run_drive(
             if own.fullmatch(picture.name):
                 picture.unlink()
         return Refused(drive.path, error)
+
+
+def _way(result: DriveResult) -> Way:
+    path = result.trajectory
+    accuracy_m = float(np.median(path.accuracy_m))
+    return Way(result.drive.name, path.utc_at(0.0), path.ways(result.seen), accuracy_m)
 
 
 def _driven(result: DriveResult) -> Driven:

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,13 @@ from conftest import BEGIN, SHARED, needs_shared, write_gpx, write_video
 from pyproj import Geod
 
 from detector.classes import CODES
-from detector.model import DEFAULT_MODEL
+from detector.footage import find_drives
+from detector.model import DEFAULT_MODEL, Model
+from detector.pipeline import Options, detect_drive
 from detector.telemetry import read_log
+from detector.telemetry.clock import Hints
+from detector.video_drive import VideoDrive
+from maps.merge import Damages
 
 GEOD = Geod(ellps="WGS84")
 
@@ -250,6 +256,24 @@ def test_real_drives_show_their_damage(tmp_path: Path, name: str, least: int, me
     assert report["driven_m"] == pytest.approx(metres, rel=0.02)
     assert report["drives"][0]["camera"]["horizon"] < 0, "the horizon lies above these pictures"
     assert report["drives"][0]["unseen"]["repeated"]["frames"] > 50, "each picture is shown for half a second"
+
+
+@needs_shared("data/drives/RS290.mp4")
+def test_a_real_drive_with_other_gps_and_sampling_doubles_nothing(tmp_path: Path) -> None:
+    known, counts = Damages(), []
+    model = Model(DEFAULT_MODEL, "cpu")
+    for every_m, east_m, north_m in ((2.5, 0.0, 0.0), (1.7, 3.0, -2.0)):
+        (drive,) = find_drives([SHARED / "data/drives/RS290.mp4"])
+        assert isinstance(drive, VideoDrive)
+        own = drive.fixes(Hints())
+        lon, lat = own.lon + east_m / (111_320 * np.cos(np.radians(own.lat))), own.lat + north_m / 110_941
+        shifted = replace(own, lon=lon, lat=lat)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(VideoDrive, "fixes", lambda *_, fixes=shifted: fixes)
+            result = detect_drive(drive, model, Options(every_m=every_m, camera_height_m=2.4), tmp_path)
+        known.add([replace(one, drive=f"{every_m}") for one in result.sightings])
+        counts.append(len(known))
+    assert counts[1] <= 1.1 * counts[0]
 
 
 @needs_shared("data/drives/RS290.mp4")

@@ -10,7 +10,7 @@ import pytest
 
 from detector.classes import ALLIGATOR_CRACK, LONGITUDINAL_CRACK, POTHOLE, TRANSVERSE_CRACK
 from detector.sightings import Sighting, error_radius_m
-from maps.merge import merge
+from maps.merge import Damages, merge
 
 ONE = Sighting(
     drive="a", class_id=POTHOLE, confidence=0.8, lon=139.75, lat=35.65,
@@ -65,6 +65,64 @@ def test_fusing_weighs_by_precision_and_narrows_the_error() -> None:
 def test_no_drive_and_empty_drives() -> None:
     assert merge([]) == []
     assert len(merge([[], [ONE], []])) == 1
+
+
+def test_a_drive_is_laid_onto_what_is_known() -> None:
+    """Damages every 8 m, and a second drive whose GPS is 6 m off along the road: nearly the next damage."""
+    rng = np.random.default_rng(2)
+    spots = np.cumsum(rng.uniform(5, 11, 20))
+    more = {"covariance_m2": ((17.0, 0.0), (0.0, 17.0)), "common_sd_m": 4.0}
+    first = [at(spot, drive="a", time_s=spot / 10, **more) for spot in spots]
+    second = [at(spot + 6.0, drive="b", time_s=spot / 10, **more) for spot in spots]
+    known = Damages()
+    assert known.add(first) == known.add(second)
+
+
+def test_a_drive_that_comes_back_counts_once() -> None:
+    there = [at(spot, drive="a", time_s=spot / 10) for spot in (0, 20, 40)]
+    back = [at(spot + 1, drive="a", time_s=120 - spot / 10) for spot in (40, 20, 0)]
+    assert len(merge([there + back])) == 3
+
+
+def test_numbers_stay_when_drives_are_added() -> None:
+    known = Damages()
+    numbers = known.add([at(0, drive="a"), at(30, drive="a")])
+    known.add([at(60, drive="b"), at(31, drive="b")])
+    assert numbers == [1, 2]
+    assert [damage.number for damage in known.all()] == [1, 2, 3]
+    assert {sighting.drive for sighting in known[2].sightings} == {"a", "b"}
+
+
+def test_adding_a_drive_touches_only_its_surroundings() -> None:
+    known = Damages()
+    known.add([at(0, drive="a")])
+    before = known[1].sightings
+    assert known.add([at(5_000, drive="b")]) == [2]
+    assert known[1].sightings == before
+
+
+def test_hundreds_of_damages_keep_their_places() -> None:
+    known = Damages()
+    for drive in range(3):
+        known.add([at(25.0 * i, drive=str(drive), time_s=float(i)) for i in range(300)])
+    assert len(known) == 300
+    assert {len(damage.sightings) for damage in known.all()} == {3}
+
+
+@pytest.mark.parametrize("lon", [179.99995, -0.00005])
+def test_over_the_meridians(lon: float) -> None:
+    east = [(lon + i * 1e-4 + 180) % 360 - 180 for i in range(10)]
+    drives = [
+        [replace(at(0, drive=name, time_s=float(i)), lon=x) for i, x in enumerate(east)] for name in "ab"
+    ]
+    assert len(merge(drives)) == 10
+
+
+def test_near_a_pole() -> None:
+    drives = [
+        [replace(at(0, drive=name, time_s=float(i)), lat=89.9 + i * 1e-4) for i in range(10)] for name in "ab"
+    ]
+    assert len(merge(drives)) == 10
 
 
 def test_error_radius_holds_95_percent() -> None:

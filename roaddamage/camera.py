@@ -1,0 +1,77 @@
+"""The camera of a drive, shown: a grid on a picture of the road, and what it is taken to be in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from detector.errors import N_, RoadDamageError, Translate
+from detector.footage import Refused, find_drives
+from detector.grid import with_grid
+from detector.pipeline import LOOKS, Options, find_camera
+
+WIDTH_PX = 1280
+SOURCES = {
+    "given": N_("given"),
+    "estimated": N_("found in the lane lines"),
+    "default": N_("not found: a guess, with wide errors"),
+}
+
+
+def write_grids(
+    footage: list[Path], options: Options, out: Path, translate: Translate
+) -> Iterator[tuple[str, bool]]:
+    """Writes a picture for each drive; yields a line on each, and whether it is an error."""
+    written = 0
+    for drive in find_drives(footage):
+        if isinstance(drive, Refused):
+            yield drive.message(translate), True
+            continue
+        try:
+            camera, source = find_camera(drive, options)
+            looks = drive.looks(LOOKS)
+        except RoadDamageError as error:
+            yield Refused(drive.path, error).message(translate), True
+            continue
+        if not looks:
+            yield translate(N_("{path}: no picture in it can be decoded.")).format(path=drive.path), True
+            continue
+        look = looks[len(looks) // 2]
+        size = (WIDTH_PX, round(WIDTH_PX * look.shape[0] / look.shape[1]))
+        scaled = replace(
+            camera, width_px=size[0], height_px=size[1], focal_px=camera.focal_px * WIDTH_PX / camera.width_px
+        )
+        picture = with_grid(
+            np.asarray(cv2.resize(look, size, interpolation=cv2.INTER_CUBIC), np.uint8), scaled
+        )
+        path = out.with_stem(f"{out.stem}-{drive.name}") if written else out
+        done = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
+        try:
+            path.write_bytes(done.tobytes())
+        except OSError as error:
+            yield f"{path}: {error.strerror}", True
+            return
+        written += 1
+        told = translate(
+            N_(
+                "{drive}: horizon at {horizon} ({source}), pitch {pitch}° ± {pitch_sd}°, height {height} m ± {height_sd} m: {path}"
+            )
+        )
+        yield (
+            told.format(
+                drive=drive.name,
+                horizon=f"{camera.horizon_px / camera.height_px:.2f}",
+                source=translate(SOURCES[source]),
+                pitch=f"{math.degrees(camera.pitch_rad):.1f}",
+                pitch_sd=f"{math.degrees(camera.pitch_sd_rad):.1f}",
+                height=f"{camera.height_m:.2f}",
+                height_sd=f"{camera.height_sd_m:.2f}",
+                path=path,
+            ),
+            False,
+        )
