@@ -199,23 +199,31 @@ def _row(damage: Damage, picture: str, zone: tzinfo, _: Translate) -> list[objec
             seen=seen,
             passes=damage.passes,
             state=_(damage.state),
-            probability=f"{damage.still_there:.0%}",
+            probability=f"{min(damage.still_there, 0.99):.0%}",
         )
         facts.append([_("Passes"), told])
     if best.area_m2 is not None and best.area_sd_m2 is not None:
-        facts.insert(1, [_("Area"), f"{best.area_m2:.1f} ± {best.area_sd_m2:.1f} m²"])
+        area, area_sd = _stated(best.area_m2, best.area_sd_m2)
+        facts.insert(1, [_("Area"), f"{area} ± {area_sd} m²"])
     link = f"{EVIDENCE}/{best.evidence}"
     place = [round(damage.lat, 7), round(damage.lon, 7)]
     return [*place, damage.severity, round(damage.error_m, 1), title, facts, picture, link]
 
 
 def _size(seen: Sighting, _: Translate) -> str:
-    return _("{length} ± {length_sd} m long, {width} ± {width_sd} m wide").format(
-        length=f"{seen.length_m:.1f}",
-        length_sd=f"{seen.length_sd_m:.1f}",
-        width=f"{seen.width_m:.1f}",
-        width_sd=f"{seen.width_sd_m:.1f}",
+    (length, length_sd), (width, width_sd) = (
+        _stated(seen.length_m, seen.length_sd_m),
+        _stated(seen.width_m, seen.width_sd_m),
     )
+    return _("{length} ± {length_sd} m long, {width} ± {width_sd} m wide").format(
+        length=length, length_sd=length_sd, width=width, width_sd=width_sd
+    )
+
+
+def _stated(value: float, sd: float) -> tuple[str, str]:
+    """A measure and its error, to as many places as the error has something to say in."""
+    places = 1 if sd >= 0.095 else 2
+    return f"{value:.{places}f}", f"{max(sd, 0.01):.{places}f}"
 
 
 def _clock(time_s: float) -> str:

@@ -210,3 +210,13 @@ def test_bridged_positions_are_as_good_as_stated() -> None:
         )
         ratios.append((pose.east_m - float(true_east_m)) / pose.accuracy_m)
     assert 0.6 < float(np.sqrt(np.mean(np.square(ratios)))) < 1.4
+
+
+def test_a_minute_two_hundred_metres_off_is_left_out() -> None:
+    times = np.arange(300.0)
+    off = np.where((times >= 100) & (times < 160), 200.0, 0.0)
+    path = trajectory_from_fixes(fixes(10 * times, off, times))
+    assert path.dropped == {Outlier.jump: 60}
+    assert not path.covers(130.0)
+    assert path.covers([50.0, 250.0]).all()
+    assert np.abs(path.north_m - path.north_m[0]).max() < 5
