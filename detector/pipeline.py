@@ -250,5 +250,6 @@ def sighting_of(track: Track, drive: str, trajectory: Trajectory, model: str) ->
         model=model,
         evidence="",
         crop="",
+        class_share=float(track.class_votes.max() / track.class_votes.sum()),
         common_sd_m=math.sqrt(pose.accuracy_m**2 + ANTENNA_SD_M**2 + (pose.speed_mps * CLOCK_SD_S) ** 2 / 2),
     )

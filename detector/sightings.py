@@ -43,6 +43,8 @@ class Sighting:
     model: str
     evidence: str
     crop: str
+    class_share: float = 1.0
+    """Share of the track's votes that its class has."""
     common_sd_m: float = 0.0
     """Standard error of one axis that the drive's neighbouring sightings share (GPS, clock, antenna)."""
 

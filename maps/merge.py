@@ -36,6 +36,8 @@ REACH_M = 25.0
 """Nothing further apart is compared."""
 GATE = 20.0
 """What a pair may be apart at most, in squared standard errors with the price of their classes."""
+SURE_SHARE = 0.75
+"""A track whose class has less of its votes, or a single glimpse, may have been misread."""
 SHARE_NEW = 0.001
 """Prior of a sighting being of a damage nobody saw before, where there are damages it could be.
 
@@ -230,8 +232,8 @@ class Damages:
     def _prices(self, seen: list[Sighting], one: NDArray[np.intp], rows: NDArray[np.intp]) -> Floats:
         class_id = np.array([sighting.class_id for sighting in seen], np.intp)
         price = PRICES[class_id[one], self._votes[rows].argmax(1)]
-        glimpse = np.array([sighting.frames == 1 for sighting in seen])[one]
-        return np.asarray(np.where(glimpse, np.minimum(price, MISREAD), price), float)
+        unsure = np.array([one.frames == 1 or one.class_share < SURE_SHARE for one in seen])[one]
+        return np.asarray(np.where(unsure, np.minimum(price, MISREAD), price), float)
 
     def _matched(
         self, seen: list[Sighting], place: Floats, spread_m2: Floats, near: NDArray[np.intp]
