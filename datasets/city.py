@@ -94,6 +94,7 @@ class Mount:
     height_sd_m: float = 0.05
     pitch_sd_rad: float = math.radians(0.5)
     yaw_sd_rad: float = math.radians(1.0)
+    roll_sd_rad: float = math.radians(1.0)
     focal_sd_ratio: float = 0.03
     nod_sd_rad: float = math.radians(0.15)
     """The suspension's nodding from frame to frame."""
@@ -230,6 +231,7 @@ class CityDrive:
             height_m=camera.height_m + rng.normal(0, m.height_sd_m),
             pitch_rad=camera.pitch_rad + rng.normal(0, m.pitch_sd_rad),
             yaw_rad=camera.yaw_rad + rng.normal(0, m.yaw_sd_rad),
+            roll_rad=camera.roll_rad + rng.normal(0, m.roll_sd_rad),
             focal_px=camera.focal_px * (1 + rng.normal(0, m.focal_sd_ratio)),
         )
         self.brake_rad = rng.normal(m.brake_rad, m.brake_sd_rad)

@@ -1,16 +1,17 @@
-"""A pinhole camera above flat ground: pixels to metres on the road and back, with stated errors.
+"""A camera above flat ground: pixels to metres on the road and back, with stated errors.
 
 Frames of reference. Image: u right, v down, pixels. Ground: `right_m` and `forward_m` from the
-point of the road under the camera, along the vehicle's heading. The road is taken as flat and the
-camera as level from side to side; what that costs is part of the stated errors.
+point of the road under the camera, along the vehicle's heading. The road is taken as flat; what that
+costs is part of the stated errors.
 Formulas: Hartley & Zisserman, Multiple View Geometry (2004), 8.1 (plane to image) and 8.6
-(vanishing points).
+(vanishing points); radial distortion: Brown (1971), Close-range camera calibration.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +23,12 @@ DEFAULT_HFOV_DEG = 80.0
 DEFAULT_HORIZON = 0.42
 """Share of the picture's height, from the top, where the horizon lies when nothing tells."""
 
+HORIZON_M = 1e7
+NEAREST_M = 0.5
+WIDEST_RADIUS = 4.0
+"""Rays further from the optical axis than this, in focal lengths, are no camera's."""
+ROLL_SD_RAD = math.radians(1.0)
+"""How level a hand mounts a camera."""
 NOD_SD_RAD = math.radians(0.15)
 """Standard error of the pitch from frame to frame: the suspension."""
 DIVE_RAD, DIVE_SD_RAD = math.radians(0.2), math.radians(0.12)
@@ -34,7 +41,10 @@ BOX_ERROR_PX_AT_640 = 3.0
 class Camera:
     """Intrinsics and mount, each with its standard error (`_sd`).
 
-    `pitch_rad` is positive looking down, `yaw_rad` positive looking right of the heading.
+    `pitch_rad` is positive looking down, `yaw_rad` looking right of the heading, `roll_rad` with the
+    right side low. `k1` and `k2` are Brown's radial distortion, negative for a barrel.
+    `range_sd_ratio` is the error of the height times the focal length, which distances ahead scale
+    with; None: that of the two by themselves. (Motion tells the product better than either.)
     """
 
     width_px: int
@@ -43,10 +53,15 @@ class Camera:
     height_m: float
     pitch_rad: float
     yaw_rad: float = 0.0
+    roll_rad: float = 0.0
+    k1: float = 0.0
+    k2: float = 0.0
     focal_sd_ratio: float = 0.05
     height_sd_m: float = 0.05
+    range_sd_ratio: float | None = None
     pitch_sd_rad: float = math.radians(0.5)
     yaw_sd_rad: float = math.radians(1.5)
+    roll_sd_rad: float = ROLL_SD_RAD
     nod_sd_rad: float = NOD_SD_RAD
 
     def __post_init__(self) -> None:
@@ -55,15 +70,29 @@ class Camera:
 
     @property
     def horizon_px(self) -> float:
-        """The picture row of the horizon; below 0 when it lies above the picture."""
-        return self.height_px / 2 - self.focal_px * math.tan(self.pitch_rad)
+        """The picture row of the horizon, straight ahead; below 0 when it lies above the picture."""
+        return float(self.to_image(0.0, HORIZON_M)[1])
+
+    def resized(self, width_px: int, height_px: int) -> Camera:
+        """The same camera with its pictures at another size, their shape kept."""
+        scale = width_px / self.width_px
+        return replace(self, width_px=width_px, height_px=height_px, focal_px=self.focal_px * scale)
+
+    @property
+    def range_error(self) -> float:
+        """Standard error of distances ahead, as a share of them, the horizon's row held."""
+        if self.range_sd_ratio is not None:
+            return self.range_sd_ratio
+        return math.hypot(self.height_sd_m / self.height_m, self.focal_sd_ratio)
 
     def with_vanishing_point(self, u: float, v: float, sd_px: float) -> Camera:
         """The camera whose road vanishes at pixel (u, v), known to `sd_px`."""
+        x, y = self._level(u, v)
+        pitch_rad = math.atan(-float(y))
         return replace(
             self,
-            pitch_rad=math.atan2(self.height_px / 2 - v, self.focal_px),
-            yaw_rad=math.atan2(self.width_px / 2 - u, self.focal_px),
+            pitch_rad=pitch_rad,
+            yaw_rad=math.atan(-float(x) * math.cos(pitch_rad)),
             pitch_sd_rad=sd_px / self.focal_px,
         )
 
@@ -77,8 +106,7 @@ class Camera:
 
     def to_ground(self, u: ArrayLike, v: ArrayLike) -> tuple[Floats, Floats]:
         """Pixels to (right_m, forward_m); NaN at and above the horizon."""
-        x = (np.asarray(u, float) - self.width_px / 2) / self.focal_px
-        y = (np.asarray(v, float) - self.height_px / 2) / self.focal_px
+        x, y = self._level(u, v)
         down = y * math.cos(self.pitch_rad) + math.sin(self.pitch_rad)
         ahead = math.cos(self.pitch_rad) - y * math.sin(self.pitch_rad)
         scale = np.where(down > 1e-3, self.height_m / np.maximum(down, 1e-3), np.nan)
@@ -94,28 +122,64 @@ class Camera:
         depth = forward * math.cos(self.pitch_rad) + self.height_m * math.sin(self.pitch_rad)
         drop = self.height_m * math.cos(self.pitch_rad) - forward * math.sin(self.pitch_rad)
         depth = np.where(depth > 1e-3, depth, np.nan)
-        return (
-            self.width_px / 2 + self.focal_px * right / depth,
-            self.height_px / 2 + self.focal_px * drop / depth,
-        )
+        return self._pixels(right / depth, drop / depth)
+
+    def _level(self, u: ArrayLike, v: ArrayLike) -> tuple[Floats, Floats]:
+        """Pixels to the rays (x, y, 1) of a camera without distortion and roll."""
+        x = (np.asarray(u, float) - self.width_px / 2) / self.focal_px
+        y = (np.asarray(v, float) - self.height_px / 2) / self.focal_px
+        if self.k1 or self.k2:
+            bent = np.hypot(x, y)
+            straight = np.interp(bent, *self._radii[::-1])
+            ratio = np.where(bent > 1e-9, straight / np.maximum(bent, 1e-9), 1.0)
+            x, y = x * ratio, y * ratio
+        cos, sin = math.cos(self.roll_rad), math.sin(self.roll_rad)
+        return x * cos - y * sin, x * sin + y * cos
+
+    def _pixels(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """The inverse of `_level`."""
+        cos, sin = math.cos(self.roll_rad), math.sin(self.roll_rad)
+        x, y = x * cos + y * sin, y * cos - x * sin
+        if self.k1 or self.k2:
+            straight = np.hypot(x, y)
+            ratio = self._bent(np.minimum(straight, self._radii[0][-1])) / np.maximum(straight, 1e-9)
+            ratio = np.where(straight > 1e-9, ratio, 1.0)
+            x, y = x * ratio, y * ratio
+        return self.width_px / 2 + self.focal_px * x, self.height_px / 2 + self.focal_px * y
+
+    def _bent(self, radius: Floats) -> Floats:
+        return np.asarray(radius * (1 + self.k1 * radius**2 + self.k2 * radius**4), float)
+
+    @cached_property
+    def _radii(self) -> tuple[Floats, Floats]:
+        """Radii before and after distortion, as far as its formula goes outwards; beyond it folds back.
+
+        The inverse is read off this table, as it has no closed form.
+        """
+        radius = np.linspace(0, WIDEST_RADIUS, 8000)
+        bent = self._bent(radius)
+        falling = np.flatnonzero(np.diff(bent) <= 0)
+        end = int(falling[0]) + 1 if len(falling) else len(radius)
+        return radius[:end], bent[:end]
 
     def ground_errors(self, right_m: ArrayLike, forward_m: ArrayLike) -> tuple[Floats, Floats]:
         """Errors of ground points (n,) seen by one box edge: those all frames share, and a frame's own.
 
-        The first is (3, n, 2): what one standard error of pitch, of scale (height and focal length,
-        the horizon's row held) and of yaw moves a point by, to the right and forward, with its
-        sign. The second is (n, 2): variances of what changes from frame to frame, the box and the
+        The first is (4, n, 2): what one standard error of pitch, of scale (height and focal length,
+        the horizon's row held), of yaw and of roll moves a point by, to the right and forward, with
+        its sign. The second is (n, 2): variances of what changes from frame to frame, the box and the
         nodding of the car. First-order propagation.
         """
         right, forward = np.asarray(right_m, float), np.asarray(forward_m, float)
         height = self.height_m
         stretch = (forward**2 + height**2) / height
         lean = right * forward / height
-        scale = math.hypot(self.height_sd_m / height, self.focal_sd_ratio)
+        aside = right / np.maximum(forward, NEAREST_M)
         shared = [
             (lean * self.pitch_sd_rad, stretch * self.pitch_sd_rad),
-            (right * self.height_sd_m / height, forward * scale),
+            (right * self.height_sd_m / height, forward * self.range_error),
             (forward * self.yaw_sd_rad, -right * self.yaw_sd_rad),
+            (-(height + lean * aside) * self.roll_sd_rad, -stretch * aside * self.roll_sd_rad),
         ]
         box_rad = BOX_ERROR_PX_AT_640 * self.width_px / 640 / self.focal_px
         own_var = (
@@ -138,11 +202,14 @@ def camera_for(
     height_m: float | None = None,
     hfov_deg: float | None = None,
     horizon: float | None = None,
+    hfov_sd_ratio: float = 0.03,
+    k1: float = 0.0,
 ) -> Camera:
     """A camera from what is known of it; what is not gets a default with a wide error.
 
     `horizon` is the share of the picture's height, from the top, at which the horizon lies; it may
-    be negative. Raises ValueError for a height or angle no camera has.
+    be negative. `k1` is the lens's distortion, as in `Camera`. Raises ValueError for a height or angle
+    no camera has.
     """
     if hfov_deg is not None and not 10 <= hfov_deg <= 170:
         raise ValueError(f"field of view {hfov_deg} degrees is not between 10 and 170")
@@ -150,7 +217,8 @@ def camera_for(
         raise ValueError(f"camera height {height_m} m is not between 0.3 and 5")
     if horizon is not None and not -1 <= horizon <= 0.9:
         raise ValueError(f"horizon {horizon} is not between -1 and 0.9")
-    focal_px = width_px / 2 / math.tan(math.radians(hfov_deg or DEFAULT_HFOV_DEG) / 2)
+    edge = math.tan(math.radians(hfov_deg or DEFAULT_HFOV_DEG) / 2)
+    focal_px = width_px / 2 / (edge * (1 + k1 * edge**2))
     drop_px = (0.5 - (DEFAULT_HORIZON if horizon is None else horizon)) * height_px
     return Camera(
         width_px=width_px,
@@ -158,7 +226,8 @@ def camera_for(
         focal_px=focal_px,
         height_m=height_m or DEFAULT_HEIGHT_M,
         pitch_rad=math.atan2(drop_px, focal_px),
-        focal_sd_ratio=0.25 if hfov_deg is None else 0.03,
+        k1=k1,
+        focal_sd_ratio=0.25 if hfov_deg is None else hfov_sd_ratio,
         height_sd_m=0.25 if height_m is None else 0.03,
         pitch_sd_rad=math.radians(4.0 if horizon is None else 0.7),
     )

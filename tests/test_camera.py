@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,12 +18,38 @@ from detector.video import VideoReader
 CAMERA = Camera(1280, 720, 900.0, 1.3, math.radians(6))
 
 
-@pytest.mark.parametrize("yaw_deg", [0.0, 5.0, -8.0])
+@pytest.mark.parametrize("mount", [{}, {"yaw_rad": 0.1}, {"yaw_rad": -0.15, "roll_rad": 0.05}])
+@pytest.mark.parametrize("lens", [{}, {"k1": -0.25, "k2": 0.05}, {"k1": 0.1}])
 @pytest.mark.parametrize(("right_m", "forward_m"), [(0, 5), (-1.8, 4), (2.5, 18), (0.4, 30)])
-def test_ground_and_image_are_inverse(right_m: float, forward_m: float, yaw_deg: float) -> None:
-    camera = replace(CAMERA, yaw_rad=math.radians(yaw_deg))
+def test_ground_and_image_are_inverse(
+    right_m: float, forward_m: float, mount: dict[str, float], lens: dict[str, float]
+) -> None:
+    camera = replace(CAMERA, **mount, **lens)
     right, forward = camera.to_ground(*camera.to_image(right_m, forward_m))
-    assert (float(right), float(forward)) == pytest.approx((right_m, forward_m), abs=1e-9)
+    assert (float(right), float(forward)) == pytest.approx((right_m, forward_m), abs=2e-3)
+
+
+def test_the_lens_bends_as_opencv_says() -> None:
+    camera = replace(CAMERA, k1=-0.2, k2=0.03, pitch_rad=0.0)
+    intrinsics = np.array([[900.0, 0, 640], [0, 900.0, 360], [0, 0, 1]])
+    points = np.array([[1.0, 1.3, 4.0], [-2.0, 1.3, 6.0]])
+    expected, _ = cv2.projectPoints(
+        points, np.zeros(3), np.zeros(3), intrinsics, np.array([-0.2, 0.03, 0, 0])
+    )
+    assert np.column_stack(camera.to_image(points[:, 0], points[:, 2])) == pytest.approx(expected[:, 0])
+
+
+def test_a_barrel_lens_puts_nothing_from_far_aside_into_the_picture() -> None:
+    camera = replace(CAMERA, k1=-0.25)
+    u, _ = camera.to_image([40.0, 400.0], [2.0, 2.0])
+    assert (u > camera.width_px).all()
+
+
+def test_a_camera_that_hangs_to_the_right_sees_the_ground_higher_on_the_left() -> None:
+    """Its right side lower, the picture's right shows nearer ground in the same row."""
+    _, left = replace(CAMERA, roll_rad=0.05).to_ground(340, 500)
+    _, right = replace(CAMERA, roll_rad=0.05).to_ground(940, 500)
+    assert right < left
 
 
 def test_a_level_camera_by_hand() -> None:
@@ -49,6 +76,7 @@ def test_stated_errors_are_those_of_a_simulation(right_m: float, forward_m: floa
             pitch_rad=camera.pitch_rad + rng.normal(0, camera.pitch_sd_rad),
             height_m=camera.height_m + rng.normal(0, camera.height_sd_m),
             yaw_rad=rng.normal(0, camera.yaw_sd_rad),
+            roll_rad=rng.normal(0, camera.roll_sd_rad),
         ).to_ground(u + rng.normal(0, noise_px), v + rng.normal(0, noise_px))
         for _ in range(count)
     ]
