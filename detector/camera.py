@@ -16,10 +16,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from detector.lenses import Lens, bent
+
 Floats = NDArray[np.float64]
 
 DEFAULT_HEIGHT_M = 1.3
-DEFAULT_HFOV_DEG = 80.0
+UNKNOWN = Lens("unknown", "", 0.6, focal_sd_ratio=0.25)
+"""A dashcam's, 80 degrees from left to right, give or take much."""
 DEFAULT_HORIZON = 0.42
 """Share of the picture's height, from the top, where the horizon lies when nothing tells."""
 
@@ -42,7 +45,7 @@ class Camera:
     """Intrinsics and mount, each with its standard error (`_sd`).
 
     `pitch_rad` is positive looking down, `yaw_rad` looking right of the heading, `roll_rad` with the
-    right side low. `k1` and `k2` are Brown's radial distortion, negative for a barrel.
+    right side low. `k1`, `k2`, `k3` are Brown's radial distortion, `k1` negative for a barrel.
     `range_sd_ratio` is the error of the height times the focal length, which distances ahead scale
     with; None: that of the two by themselves. (Motion tells the product better than either.)
     """
@@ -56,6 +59,7 @@ class Camera:
     roll_rad: float = 0.0
     k1: float = 0.0
     k2: float = 0.0
+    k3: float = 0.0
     focal_sd_ratio: float = 0.05
     height_sd_m: float = 0.05
     range_sd_ratio: float | None = None
@@ -72,6 +76,12 @@ class Camera:
     def horizon_px(self) -> float:
         """The picture row of the horizon, straight ahead; below 0 when it lies above the picture."""
         return float(self.to_image(0.0, HORIZON_M)[1])
+
+    @property
+    def hfov_deg(self) -> float:
+        """The angle between the picture's left and right edges, in the middle of its height."""
+        edge = self.width_px / 2 / self.focal_px
+        return 2 * math.degrees(math.atan(float(np.interp(edge, *self._radii[::-1]))))
 
     def resized(self, width_px: int, height_px: int) -> Camera:
         """The same camera with its pictures at another size, their shape kept."""
@@ -94,6 +104,22 @@ class Camera:
             pitch_rad=pitch_rad,
             yaw_rad=math.atan(-float(x) * math.cos(pitch_rad)),
             pitch_sd_rad=sd_px / self.focal_px,
+        )
+
+    def refocused(self, ratio: float) -> Camera:
+        """The camera with its focal length times `ratio`, and the road moving through the picture as before.
+
+        What is kept is where the road vanishes, and what distances ahead from there scale with: height
+        times focal length over the square of the pitch's cosine.
+        """
+        pitch_rad = math.atan(math.tan(self.pitch_rad) / ratio)
+        cos_ratio = math.cos(pitch_rad) / math.cos(self.pitch_rad)
+        return replace(
+            self,
+            focal_px=self.focal_px * ratio,
+            pitch_rad=pitch_rad,
+            yaw_rad=math.atan(math.tan(self.yaw_rad) / ratio * cos_ratio),
+            height_m=self.height_m * cos_ratio**2 / ratio,
         )
 
     def braking(self, acceleration_mps2: float) -> Camera:
@@ -128,10 +154,10 @@ class Camera:
         """Pixels to the rays (x, y, 1) of a camera without distortion and roll."""
         x = (np.asarray(u, float) - self.width_px / 2) / self.focal_px
         y = (np.asarray(v, float) - self.height_px / 2) / self.focal_px
-        if self.k1 or self.k2:
-            bent = np.hypot(x, y)
-            straight = np.interp(bent, *self._radii[::-1])
-            ratio = np.where(bent > 1e-9, straight / np.maximum(bent, 1e-9), 1.0)
+        if self.k1 or self.k2 or self.k3:
+            seen = np.hypot(x, y)
+            straight = np.interp(seen, *self._radii[::-1])
+            ratio = np.where(seen > 1e-9, straight / np.maximum(seen, 1e-9), 1.0)
             x, y = x * ratio, y * ratio
         cos, sin = math.cos(self.roll_rad), math.sin(self.roll_rad)
         return x * cos - y * sin, x * sin + y * cos
@@ -140,15 +166,14 @@ class Camera:
         """The inverse of `_level`."""
         cos, sin = math.cos(self.roll_rad), math.sin(self.roll_rad)
         x, y = x * cos + y * sin, y * cos - x * sin
-        if self.k1 or self.k2:
+        if self.k1 or self.k2 or self.k3:
             straight = np.hypot(x, y)
-            ratio = self._bent(np.minimum(straight, self._radii[0][-1])) / np.maximum(straight, 1e-9)
+            ratio = bent(np.minimum(straight, self._radii[0][-1]), self.k1, self.k2, self.k3) / np.maximum(
+                straight, 1e-9
+            )
             ratio = np.where(straight > 1e-9, ratio, 1.0)
             x, y = x * ratio, y * ratio
         return self.width_px / 2 + self.focal_px * x, self.height_px / 2 + self.focal_px * y
-
-    def _bent(self, radius: Floats) -> Floats:
-        return np.asarray(radius * (1 + self.k1 * radius**2 + self.k2 * radius**4), float)
 
     @cached_property
     def _radii(self) -> tuple[Floats, Floats]:
@@ -157,10 +182,10 @@ class Camera:
         The inverse is read off this table, as it has no closed form.
         """
         radius = np.linspace(0, WIDEST_RADIUS, 8000)
-        bent = self._bent(radius)
-        falling = np.flatnonzero(np.diff(bent) <= 0)
+        after = bent(radius, self.k1, self.k2, self.k3)
+        falling = np.flatnonzero(np.diff(after) <= 0)
         end = int(falling[0]) + 1 if len(falling) else len(radius)
-        return radius[:end], bent[:end]
+        return radius[:end], after[:end]
 
     def ground_errors(self, right_m: ArrayLike, forward_m: ArrayLike) -> tuple[Floats, Floats]:
         """Errors of ground points (n,) seen by one box edge: those all frames share, and a frame's own.
@@ -202,14 +227,13 @@ def camera_for(
     height_m: float | None = None,
     hfov_deg: float | None = None,
     horizon: float | None = None,
-    hfov_sd_ratio: float = 0.03,
-    k1: float = 0.0,
+    lens: Lens | None = None,
 ) -> Camera:
     """A camera from what is known of it; what is not gets a default with a wide error.
 
     `horizon` is the share of the picture's height, from the top, at which the horizon lies; it may
-    be negative. `k1` is the lens's distortion, as in `Camera`. Raises ValueError for a height or angle
-    no camera has.
+    be negative. `hfov_deg` comes before what the lens is known for. Raises ValueError for a height or
+    angle no camera has.
     """
     if hfov_deg is not None and not 10 <= hfov_deg <= 170:
         raise ValueError(f"field of view {hfov_deg} degrees is not between 10 and 170")
@@ -217,8 +241,14 @@ def camera_for(
         raise ValueError(f"camera height {height_m} m is not between 0.3 and 5")
     if horizon is not None and not -1 <= horizon <= 0.9:
         raise ValueError(f"horizon {horizon} is not between -1 and 0.9")
-    edge = math.tan(math.radians(hfov_deg or DEFAULT_HFOV_DEG) / 2)
-    focal_px = width_px / 2 / (edge * (1 + k1 * edge**2))
+    lens = lens or UNKNOWN
+    focal_px, focal_sd_ratio = lens.focal * width_px, lens.focal_sd_ratio
+    if hfov_deg is not None:
+        edge = np.array(math.tan(math.radians(hfov_deg) / 2))
+        seen = float(bent(edge, lens.k1, lens.k2, lens.k3))
+        if seen <= 0:
+            raise ValueError(f"field of view {hfov_deg} degrees is wider than the lens {lens.name} has")
+        focal_px, focal_sd_ratio = width_px / 2 / seen, 0.03
     drop_px = (0.5 - (DEFAULT_HORIZON if horizon is None else horizon)) * height_px
     return Camera(
         width_px=width_px,
@@ -226,8 +256,10 @@ def camera_for(
         focal_px=focal_px,
         height_m=height_m or DEFAULT_HEIGHT_M,
         pitch_rad=math.atan2(drop_px, focal_px),
-        k1=k1,
-        focal_sd_ratio=0.25 if hfov_deg is None else hfov_sd_ratio,
+        k1=lens.k1,
+        k2=lens.k2,
+        k3=lens.k3,
+        focal_sd_ratio=focal_sd_ratio,
         height_sd_m=0.25 if height_m is None else 0.03,
         pitch_sd_rad=math.radians(4.0 if horizon is None else 0.7),
     )

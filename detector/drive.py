@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import FootageError
+from detector.lenses import Lens
 from detector.telemetry.clock import Hints
 from detector.telemetry.fixes import Fixes
 from detector.trajectory import Trajectory
@@ -45,8 +46,19 @@ class Drive(Protocol):
     def size_px(self) -> tuple[int, int]:
         """Width and height of its pictures."""
 
+    @property
+    def lens(self) -> Lens | None:
+        """The lens, where the files tell which camera made them."""
+
+    @property
+    def frame_s(self) -> float:
+        """Seconds from one picture to the next, roughly."""
+
     def looks(self, count: int) -> list[NDArray[np.uint8]]:
         """A few pictures spread over the drive, cheaply, as `detector.horizon.reduced` gives them."""
+
+    def frames_at(self, times_s: NDArray[np.float64]) -> Iterator[Frame]:
+        """The first picture at or after each of these ascending times, each once."""
 
     def frames(self, trajectory: Trajectory, every_m: float, device: str = "cpu") -> Iterator[Frame]:
         """The frames along the way, one about every `every_m` driven, none while parked.

@@ -13,8 +13,9 @@ from PIL import ExifTags, Image, ImageOps
 
 from detector.errors import N_, FootageError, TelemetryError
 from detector.horizon import reduced
+from detector.lenses import Lens, lens_for_35mm
 from detector.telemetry.clock import Hints, tie_clocks
-from detector.telemetry.exif import read_exif
+from detector.telemetry.exif import read_exif, read_focal_mm
 from detector.telemetry.fixes import Fixes, Row, fixes_from_rows
 from detector.trajectory import LONGEST_GAP_S, Trajectory
 from detector.video import Frame
@@ -102,6 +103,19 @@ class PictureDrive:
     def looks(self, count: int) -> list[NDArray[np.uint8]]:
         step = max(1, len(self.pictures) // count)
         return [reduced(frame.image) for frame in self._read(range(0, len(self.pictures), step))]
+
+    @property
+    def lens(self) -> Lens | None:
+        equivalent_mm = read_focal_mm(self.pictures[0])
+        return lens_for_35mm(equivalent_mm) if equivalent_mm else None
+
+    @property
+    def frame_s(self) -> float:
+        return float(np.median(np.diff(self.times_s))) if len(self.times_s) > 1 else 1.0
+
+    def frames_at(self, times_s: NDArray[np.float64]) -> Iterator[Frame]:
+        index = np.unique(np.searchsorted(self.times_s, times_s))
+        return self._read([one for one in index.tolist() if one < len(self.pictures)])
 
     def frames(self, trajectory: Trajectory, every_m: float, device: str = "cpu") -> Iterator[Frame]:
         wanted, last_m = [], -np.inf

@@ -8,23 +8,28 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from detector.calibration import calibrated, strides
 from detector.camera import Camera, camera_for
 from detector.coverage import Coverage, common, without
 from detector.drive import Drive
 from detector.errors import N_, FootageError, TelemetryError
 from detector.evidence import write_evidence
 from detector.horizon import WORK_WIDTH_PX, find_vanishing_point
+from detector.lenses import Lens
 from detector.model import Detections, Model
+from detector.orientation import astray
 from detector.sightings import Sighting, area
 from detector.telemetry.clock import Hints
 from detector.telemetry.fixes import Fixes
 from detector.tracking import Track, Tracker
 from detector.trajectory import Trajectory, trajectory_from_fixes
+from detector.vehicle import Vehicle
 from detector.video import Frame
 from detector.visibility import Inspector
 
@@ -45,6 +50,18 @@ class Options:
     camera_height_m: float | None = None
     hfov_deg: float | None = None
     horizon: float | None = None
+    lens: Lens | None = None
+    vehicle: Vehicle = field(default_factory=Vehicle)
+
+
+class Source(StrEnum):
+    """Where a drive's camera is known from, at best."""
+
+    given = N_("given")
+    motion = N_("found in how the road moves")
+    vehicle = N_("known from the vehicle's earlier drives")
+    lines = N_("found in the lane lines")
+    default = N_("not found: a guess, with wide errors")
 
 
 @dataclass(frozen=True)
@@ -59,7 +76,7 @@ class Progress:
 
 @dataclass
 class Meter:
-    """Counts and seconds of one drive, by stage (`decode`, `inspect`, `model`, `horizon`, `track`)."""
+    """Counts and seconds of one drive, by stage (`decode`, `inspect`, `model`, `camera`, `track`)."""
 
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     frames_judged: int = 0
@@ -94,7 +111,8 @@ class DriveResult:
     sightings: list[Sighting]
     trajectory: Trajectory
     camera: Camera
-    horizon_source: str
+    source: Source
+    vehicle: Vehicle
     metres: float
     located_share: float
     fixes: Fixes
@@ -135,8 +153,8 @@ def detect_drive(
             N_("The GPS log does not overlap the footage {path} in time. Check --gps-offset."),
             path=drive.path,
         )
-    with meter.stage("horizon"):
-        camera, horizon_source = find_camera(drive, options)
+    with meter.stage("camera"):
+        camera, source, vehicle = find_camera(drive, options, trajectory)
     metres = trajectory.metres_driven(drive.duration_s)
     begin_m = float(trajectory.distance_at(0.0))
     tracker, sightings = Tracker(camera), list[Sighting]()
@@ -163,13 +181,19 @@ def detect_drive(
     if not meter.frames_judged and not coverage.frames and metres > options.every_m:
         raise FootageError(N_("{path}: no picture along the way could be decoded."), path=drive.path)
     return DriveResult(
-        drive, sightings, trajectory, camera, horizon_source, metres, located_share,
+        drive, sightings, trajectory, camera, source, vehicle, metres, located_share,
         fixes, coverage, meter,
     )  # fmt: skip
 
 
-def find_camera(drive: Drive, options: Options) -> tuple[Camera, str]:
-    """The drive's camera, and where its horizon comes from: given, estimated, or default."""
+def find_camera(
+    drive: Drive, options: Options, trajectory: Trajectory | None
+) -> tuple[Camera, Source, Vehicle]:
+    """The drive's camera, where it is known from, and what is known of the vehicle's camera now.
+
+    Without a trajectory only the lane lines can tell. Raises FootageError for a camera that does not
+    look ahead.
+    """
     width_px, height_px = drive.size_px
     camera = camera_for(
         width_px,
@@ -177,14 +201,22 @@ def find_camera(drive: Drive, options: Options) -> tuple[Camera, str]:
         height_m=options.camera_height_m,
         hfov_deg=options.hfov_deg,
         horizon=options.horizon,
+        lens=options.lens or drive.lens,
     )
-    if options.horizon is not None:
-        return camera, "given"
-    point = find_vanishing_point(drive.looks(LOOKS))
-    if point is None:
-        return camera, "default"
-    scale = width_px / WORK_WIDTH_PX
-    return camera.with_vanishing_point(point.u * scale, point.v * scale, point.sd_px * scale), "estimated"
+    source = Source.default if options.horizon is None else Source.given
+    if source is Source.default and (point := find_vanishing_point(drive.looks(LOOKS))):
+        scale = width_px / WORK_WIDTH_PX
+        camera = camera.with_vanishing_point(point.u * scale, point.v * scale, point.sd_px * scale)
+        source = Source.lines
+    seen = strides(drive, trajectory) if trajectory else []
+    if shown := calibrated(seen, camera):
+        vehicle = options.vehicle.after(shown)
+        return vehicle.camera or shown, Source.motion, vehicle
+    if reason := astray(seen, camera):
+        raise FootageError(reason, path=drive.path)
+    if expected := options.vehicle.expected(width_px, height_px):
+        return expected, Source.vehicle, options.vehicle
+    return camera, source, options.vehicle
 
 
 def _clear(

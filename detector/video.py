@@ -43,6 +43,8 @@ SUFFIXES = frozenset(
     ]
 )
 
+MOST_SAID = 300
+"""Characters of what a file says of its camera."""
 SMALLEST_PX, LARGEST_PX = 64, 16_384
 INDEXED = frozenset(("mov", "mp4", "matroska", "webm"))
 """Containers that can be entered at any key frame for sure."""
@@ -61,7 +63,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class Video:
-    """What a video file says of itself; `start_utc_s` is POSIX time, None where it does not say."""
+    """What a video file says of itself; `start_utc_s` is POSIX time, None where it does not say.
+
+    `maker` is all it says of the camera that made it.
+    """
 
     path: Path
     width_px: int
@@ -70,6 +75,7 @@ class Video:
     frame_rate: Fraction
     codec: str
     start_utc_s: float | None
+    maker: str = ""
 
 
 def probe(path: Path) -> Video:
@@ -100,6 +106,7 @@ def probe(path: Path) -> Video:
                 frame_rate=stream.average_rate or stream.guessed_rate or Fraction(30),
                 codec=stream.codec_context.name,
                 start_utc_s=_start_utc_s(container.metadata | stream.metadata),
+                maker=_maker(container.metadata | stream.metadata),
             )
     except av.FFmpegError as error:
         raise FootageError(
@@ -153,6 +160,17 @@ def _duration_s(container: av.container.InputContainer, stream: av.VideoStream, 
         if packet.pts is not None and packet.time_base is not None:
             last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
     return last_s - first_s
+
+
+def _maker(metadata: dict[str, str]) -> str:
+    """Make, model, firmware and encoder, in that order, of whatever tags there are."""
+    said = [
+        value.strip()
+        for part in ("make", "manufacturer", "model", "firmware", "encoder", "handler_name")
+        for key, value in sorted(metadata.items())
+        if key.lower().rpartition(".")[2] == part
+    ]
+    return " ".join(said)[:MOST_SAID]
 
 
 def _start_utc_s(metadata: dict[str, str]) -> float | None:

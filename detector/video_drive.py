@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from detector.chapters import Chapter
 from detector.errors import N_, FootageError, TelemetryError
 from detector.horizon import reduced
+from detector.lenses import Lens, lens_of
 from detector.picture_clock import Motion, pair_times, picture_motion
 from detector.telemetry import LOG_SUFFIXES, find_log, read_embedded, read_log
 from detector.telemetry.clock import Hints, Tie, tie_clocks
@@ -54,6 +55,14 @@ class VideoDrive:
     @property
     def size_px(self) -> tuple[int, int]:
         return self.chapters[0].video.width_px, self.chapters[0].video.height_px
+
+    @property
+    def lens(self) -> Lens | None:
+        return lens_of(self.chapters[0].video.maker)
+
+    @property
+    def frame_s(self) -> float:
+        return 1 / float(self.chapters[0].video.frame_rate)
 
     @property
     def _cut_off(self) -> list[int]:
@@ -136,6 +145,9 @@ class VideoDrive:
                 for frame in VideoReader(chapter.video.path).frames_at(mine_s):
                     yield replace(frame, time_s=frame.time_s + begin_s)
 
+    def frames_at(self, times_s: NDArray[np.float64]) -> Iterator[Frame]:
+        return self._frames_between(0, times_s)
+
     def looks(self, count: int) -> list[NDArray[np.uint8]]:
         each = -(-count // len(self.chapters))
         return [look for chapter in self.chapters for look in _looks(chapter, each)]
@@ -143,8 +155,7 @@ class VideoDrive:
     def frames(self, trajectory: Trajectory, every_m: float, device: str = "cpu") -> Iterator[Frame]:
         times_s = trajectory.sample_times(every_m, self.duration_s)
         # What is wanted after a file's last frame is shown by the first frame of the next.
-        frame_s = 1 / float(self.chapters[0].video.frame_rate)
-        edges_s = [-np.inf, *(chapter.begin_s - frame_s for chapter in self.chapters[1:]), np.inf]
+        edges_s = [-np.inf, *(chapter.begin_s - self.frame_s for chapter in self.chapters[1:]), np.inf]
         for index, chapter in enumerate(self.chapters):
             mine_s = times_s[(times_s >= edges_s[index]) & (times_s < edges_s[index + 1])]
             mine_s = (mine_s - chapter.begin_s).clip(0)

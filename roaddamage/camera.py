@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from detector.errors import N_, RoadDamageError, Translate
+from detector.drive import Drive
+from detector.errors import N_, RoadDamageError, TelemetryError, Translate
 from detector.footage import Refused, find_drives
 from detector.grid import with_grid
 from detector.pipeline import LOOKS, Options, find_camera
+from detector.trajectory import Trajectory, trajectory_from_fixes
 
 WIDTH_PX = 1280
-SOURCES = {
-    "given": N_("given"),
-    "estimated": N_("found in the lane lines"),
-    "default": N_("not found: a guess, with wide errors"),
-}
 
 
 def write_grids(
@@ -33,7 +29,7 @@ def write_grids(
             yield drive.message(translate), True
             continue
         try:
-            camera, source = find_camera(drive, options)
+            camera, source, _ = find_camera(drive, options, _trajectory(drive, options))
             looks = drive.looks(LOOKS)
         except RoadDamageError as error:
             yield Refused(drive.path, error).message(translate), True
@@ -43,9 +39,7 @@ def write_grids(
             continue
         look = looks[len(looks) // 2]
         size = (WIDTH_PX, round(WIDTH_PX * look.shape[0] / look.shape[1]))
-        scaled = replace(
-            camera, width_px=size[0], height_px=size[1], focal_px=camera.focal_px * WIDTH_PX / camera.width_px
-        )
+        scaled = camera.resized(*size)
         picture = with_grid(
             np.asarray(cv2.resize(look, size, interpolation=cv2.INTER_CUBIC), np.uint8), scaled
         )
@@ -59,19 +53,31 @@ def write_grids(
         written += 1
         told = translate(
             N_(
-                "{drive}: horizon at {horizon} ({source}), pitch {pitch}° ± {pitch_sd}°, height {height} m ± {height_sd} m: {path}"
+                "{drive}: camera {source}: pitch {pitch}° ± {pitch_sd}°, yaw {yaw}°, roll {roll}°,"
+                " height {height} m ± {height_sd} m, field of view {hfov}°, horizon at {horizon}: {path}"
             )
         )
         yield (
             told.format(
                 drive=drive.name,
                 horizon=f"{camera.horizon_px / camera.height_px:.2f}",
-                source=translate(SOURCES[source]),
+                source=translate(source),
                 pitch=f"{math.degrees(camera.pitch_rad):.1f}",
                 pitch_sd=f"{math.degrees(camera.pitch_sd_rad):.1f}",
+                yaw=f"{math.degrees(camera.yaw_rad):.1f}",
+                roll=f"{math.degrees(camera.roll_rad):.1f}",
+                hfov=f"{camera.hfov_deg:.0f}",
                 height=f"{camera.height_m:.2f}",
                 height_sd=f"{camera.height_sd_m:.2f}",
                 path=path,
             ),
             False,
         )
+
+
+def _trajectory(drive: Drive, options: Options) -> Trajectory | None:
+    """Where the drive went; None where no log tells, as the grid can be drawn without."""
+    try:
+        return trajectory_from_fixes(drive.fixes(options.hints))
+    except TelemetryError:
+        return None

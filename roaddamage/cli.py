@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from typer._click.core import Command
 
+    from detector.lenses import Lens
     from detector.telemetry.clock import Hints
     from roaddamage.detect import Job
 
@@ -127,14 +128,26 @@ GPS_COLUMNS = typer.Option(
     metavar="NAME=HEADING,...",
     help=N_("Which columns of a CSV log are which, where that can't be told: lat=..,lon=..,time=.."),
 )
-CAMERA_HEIGHT = typer.Option(metavar="METRES", help=N_("Lens above the road [default: 1.3, roughly]."))
-HFOV = typer.Option(metavar="DEGREES", help=N_("Horizontal field of view [default: 80, roughly]."))
+CAMERA_HEIGHT = typer.Option(
+    metavar="METRES", help=N_("Lens above the road [default: found in how the road moves, near 1.3].")
+)
+HFOV = typer.Option(
+    metavar="DEGREES", help=N_("Horizontal field of view [default: the known camera's, else 80, roughly].")
+)
 HORIZON = typer.Option(
     metavar="SHARE",
     help=N_(
         "Horizon's place from the picture's top, as a share of its height; may be negative"
-        " [default: found in the lane lines]."
+        " [default: found in how the road moves, or in the lane lines]."
     ),
+)
+LENS = typer.Option(
+    metavar="NAME",
+    help=N_("Make and model, where the file does not tell: one of those `camera --list` shows."),
+)
+VEHICLE = typer.Option(
+    metavar="FILE",
+    help=N_("What is known of this vehicle's camera: read if it is there, and sharpened by each drive."),
 )
 TIMEZONE = typer.Option(metavar="ZONE", help=N_("Zone of the times shown, and of cameras set to local time."))
 
@@ -164,6 +177,8 @@ def detect(
     camera_height: Annotated[float | None, CAMERA_HEIGHT] = None,
     hfov: Annotated[float | None, HFOV] = None,
     horizon: Annotated[float | None, HORIZON] = None,
+    camera_model: Annotated[str | None, LENS] = None,
+    vehicle: Annotated[Path | None, VEHICLE] = None,
     timezone: Annotated[str, TIMEZONE] = "Asia/Tokyo",
     lang: Annotated[
         Language | None, typer.Option(help=N_("Language of the results [default: the terminal's]."))
@@ -191,6 +206,7 @@ def detect(
         camera_height_m=camera_height,
         hfov_deg=hfov,
         horizon=horizon,
+        lens=_lens(camera_model),
     )
     job = Job(
         footage=footage,
@@ -202,6 +218,7 @@ def detect(
         overwrite=overwrite,
         zone=zone,
         language=language,
+        vehicle=vehicle,
     )
     raise typer.Exit(_detect(job, translation(language), quiet=quiet or as_json, as_json=as_json))
 
@@ -281,21 +298,37 @@ def probe(
 
 @app.command(help=CAMERA_HELP)
 def camera(
-    footage: Annotated[list[Path], FOOTAGE],
+    footage: Annotated[list[Path] | None, FOOTAGE] = None,
+    gps_offset: Annotated[float, GPS_OFFSET] = 0.0,
     camera_height: Annotated[float | None, CAMERA_HEIGHT] = None,
     hfov: Annotated[float | None, HFOV] = None,
     horizon: Annotated[float | None, HORIZON] = None,
+    camera_model: Annotated[str | None, LENS] = None,
+    list_models: Annotated[bool, typer.Option("--list", help=N_("List the cameras that are known."))] = False,
     out: Annotated[
         Path,
         typer.Option(metavar="FILE", help=N_("JPEG to write; a drive's name is added for each further one.")),
     ] = Path("camera.jpg"),
 ) -> None:
     """Show the camera's grid."""
+    from detector.lenses import LENSES
     from detector.pipeline import Options
+    from detector.telemetry.clock import Hints
     from roaddamage.camera import write_grids
 
+    if list_models:
+        typer.echo("\n".join(lens.name for lens in LENSES))
+        raise typer.Exit
+    if not footage:
+        raise typer.BadParameter("FOOTAGE is missing: give a video, or --list")
     _check_camera(camera_height, hfov, horizon)
-    options = Options(camera_height_m=camera_height, hfov_deg=hfov, horizon=horizon)
+    options = Options(
+        hints=Hints(gps_offset),
+        camera_height_m=camera_height,
+        hfov_deg=hfov,
+        horizon=horizon,
+        lens=_lens(camera_model),
+    )
     translate = translation(preferred_language())
     code = 0
     for line, error in write_grids(footage, options, out, translate):
@@ -358,6 +391,19 @@ def _check_camera(height_m: float | None, hfov_deg: float | None, horizon: float
         camera_for(1280, 720, height_m=height_m, hfov_deg=hfov_deg, horizon=horizon)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def _lens(name: str | None) -> Lens | None:
+    """The lens of a camera by name; one that is not known is bad usage."""
+    from detector.lenses import lens_named
+
+    if name is None:
+        return None
+    if lens := lens_named(name):
+        return lens
+    raise typer.BadParameter(
+        f"--camera-model: {name!r} is not known; `roaddamage camera --list` shows those that are"
+    )
 
 
 def _hints(gps_offset_s: float, zone: ZoneInfo, columns: str | None) -> Hints:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import platform
 import re
 import time
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from detector.footage import Refused, find_drives
 from detector.model import Model
 from detector.pipeline import DriveResult, Options, Progress, detect_drive
 from detector.telemetry.clock import Tie
+from detector.vehicle import Vehicle, read_vehicle, write_vehicle
 from maps.exports import EVIDENCE, Driven, local_time, write_csv, write_geojson, write_geopackage
 from maps.merge import Damage, Damages
 from maps.passes import Way, surveyed
@@ -47,6 +49,7 @@ class Job:
     overwrite: bool
     zone: ZoneInfo
     language: str
+    vehicle: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,12 @@ class Watcher:
 def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
     """Run a job; the output folder is complete afterwards, or as it was.
 
-    Raises OutputError and ModelError. A drive that can't be used is named in the report; when none
+    Raises OutputError, ModelError and VehicleError. A drive that can't be used is named in the report; when none
     can, nothing is written.
     """
     started = time.perf_counter()
     check_free(job.out, [*job.footage, *([job.gps] if job.gps else [])], overwrite=job.overwrite)
+    vehicle = read_vehicle(job.vehicle) if job.vehicle else Vehicle()
     model = Model(job.model, job.device)
     refused: list[Refused] = []
     results: list[DriveResult] = []
@@ -88,12 +92,14 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
         evidence = folder / EVIDENCE
         evidence.mkdir()
         for drive in find_drives(job.footage, job.gps):
-            result = _run_drive(drive, model, job, evidence, watcher)
+            options = replace(job.options, vehicle=vehicle if job.vehicle else Vehicle())
+            result = _run_drive(drive, model, options, evidence, watcher)
             if isinstance(result, Refused):
                 refused.append(result)
                 watcher.drive_refused(result)
             else:
                 results.append(result)
+                vehicle = result.vehicle
                 watcher.drive_ends(result)
         if not results:
             raise NothingUsableError(refused, job.out)
@@ -116,6 +122,8 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
         text = json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False)
         # A file name that is no text becomes JSON's own escape.
         (folder / "report.json").write_bytes((text + "\n").encode("utf-8", "backslashreplace"))
+    if job.vehicle:
+        write_vehicle(job.vehicle, vehicle)
     return Outcome(report, not refused and not any(result.drive.incomplete for result in results))
 
 
@@ -130,13 +138,13 @@ class NothingUsableError(FootageError):
 
 
 def _run_drive(
-    drive: Drive | Refused, model: Model, job: Job, evidence: Path, watcher: Watcher
+    drive: Drive | Refused, model: Model, options: Options, evidence: Path, watcher: Watcher
 ) -> DriveResult | Refused:
     if isinstance(drive, Refused):
         return drive
     watcher.drive_begins(drive)
     try:
-        return detect_drive(drive, model, job.options, evidence, watcher.drive_moves)
+        return detect_drive(drive, model, options, evidence, watcher.drive_moves)
     except FootageError as error:
         own = re.compile(re.escape(drive.name) + r"-\d{4,}(-crop)?\.jpg")
         for picture in evidence.iterdir():
@@ -184,7 +192,8 @@ def _report(
         "drives": [_drive_report(result, job.zone, translate) for result in results],
         "refused": [{"path": str(one.path), "reason": one.error.message(translate)} for one in refused],
         "model": {"name": model.name, "sha256": model.sha256, "device": model.device},
-        "options": asdict(job.options),
+        "options": {name: value for name, value in asdict(job.options).items() if name != "vehicle"},
+        "vehicle": str(job.vehicle) if job.vehicle else None,
         "masked": False,
         "versions": {"roaddamage": __version__, "python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in LIBRARIES},
@@ -217,9 +226,14 @@ def _drive_report(result: DriveResult, zone: ZoneInfo, translate: Translate) -> 
         },
         "camera": {
             "horizon": round(result.camera.horizon_px / result.camera.height_px, 3),
-            "horizon_source": result.horizon_source,
-            "height_m": result.camera.height_m,
+            "source": result.source.name,
+            "height_m": round(result.camera.height_m, 3),
+            "height_sd_m": round(result.camera.height_sd_m, 3),
             "focal_px": round(result.camera.focal_px, 1),
+            "pitch_deg": round(math.degrees(result.camera.pitch_rad), 2),
+            "pitch_sd_deg": round(math.degrees(result.camera.pitch_sd_rad), 2),
+            "range_sd_ratio": round(result.camera.range_error, 3),
+            "drives": result.vehicle.drives,
         },
     }
 

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from detector.drive import Drive
 from detector.errors import N_, Translate
 from detector.footage import Refused
-from detector.pipeline import DriveResult
+from detector.pipeline import DriveResult, Source
 from detector.pipeline import Progress as Moved
 from roaddamage.detect import Watcher
 from roaddamage.doubts import clock_doubts
@@ -91,9 +91,14 @@ class Terminal(Watcher):
             doubts.append(
                 _(N_("positions are known for {share} of it; the rest is left out")).format(share=share)
             )
-        if result.horizon_source == "default":
+        if result.source is Source.default:
             doubts.append(
-                _(N_("the horizon could not be found: positions and sizes are rough (give --horizon)"))
+                _(
+                    N_(
+                        "neither lane lines nor the road's motion show how the camera hangs: positions and"
+                        " sizes are rough (give --camera-height and --horizon)"
+                    )
+                )
             )
         return doubts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -39,11 +39,11 @@ def write_video(
 ) -> Path:
     """A video whose frame k, shown at times_s[k], carries k in the brightness of eight blocks.
 
-    Behind the blocks moves noise, so that no two frames look the same. `options` are the container's.
+    Behind the blocks noise comes down, so that no two frames look the same. `options` are the container's.
     """
     tick = Fraction(1, 90000 if codec == "libx264" else 30)
     rng = np.random.default_rng(1)
-    ground = rng.integers(0, 120, (size_px[1], size_px[0] * 2, 3), np.uint8)
+    ground = rng.integers(0, 120, (size_px[1] * 2, size_px[0], 3), np.uint8)
     with av.open(str(path), "w", options=options or {}) as container:
         if begin:
             container.metadata["creation_time"] = begin.isoformat()
@@ -53,8 +53,8 @@ def write_video(
         stream.options = {**(encoder or {"preset": "ultrafast", "crf": "18"})}
         stream.codec_context.time_base = stream.time_base = tick
         for index, time_s in enumerate(times_s):
-            shift = (index * 7) % size_px[0]
-            picture = ground[:, shift : shift + size_px[0]].copy()
+            shift = (-index * 7) % size_px[1]
+            picture = ground[shift : shift + size_px[1]].copy()
             for bit in range(8):
                 picture[:40, bit * 40 : bit * 40 + 40] = 255 if index >> bit & 1 else 0
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
@@ -80,6 +80,21 @@ def write_gpx(path: Path, seconds: int, *, begin: datetime = BEGIN, speed_mps: f
     track.segments.append(segment)
     document.tracks.append(track)
     path.write_text(document.to_xml())
+    return path
+
+
+def write_frames(path: Path, images: Iterable[NDArray[np.uint8]], rate: int) -> Path:
+    """A video of these pictures (H, W, 3) RGB."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.options = {"preset": "ultrafast", "crf": "20"}
+        stream.pix_fmt = "yuv420p"
+        for image in images:
+            if not stream.codec_context.is_open:
+                stream.height, stream.width = image.shape[:2]
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
     return path
 
 

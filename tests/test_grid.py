@@ -30,5 +30,5 @@ def test_the_command_writes_a_picture_a_drive(sample: Path, tmp_path: Path) -> N
     )
     assert done.returncode == 3
     assert "none.mp4" in done.stderr
-    assert "found in the lane lines" in done.stdout
+    assert "found in how the road moves" in done.stdout
     assert cv2.imread(str(out)).shape == (720, 1280, 3)

@@ -79,7 +79,7 @@ def test_the_sample_s_damages_are_found_where_they_are(sample: Path, found: Path
     assert matched >= 0.7 * len(features), "most of what was found is really there, and called right"
     assert inside >= 0.9 * len(features), "the stated errors hold"
     assert np.mean(sized) > 0.8
-    assert report["drives"][0]["camera"]["horizon_source"] == "estimated"
+    assert report["drives"][0]["camera"]["source"] == "motion"
 
 
 def test_parked_time_is_not_sampled(found: Path) -> None:
@@ -92,7 +92,7 @@ def test_report_says_what_it_ran_on(found: Path) -> None:
     assert set(report["damages_by_class"]) == set(CODES)
     assert report["model"]["name"] == DEFAULT_MODEL.stem
     assert len(report["model"]["sha256"]) == 64
-    assert {"decode", "model", "horizon", "track", "write", "total"} <= set(report["seconds"])
+    assert {"decode", "model", "camera", "track", "write", "total"} <= set(report["seconds"])
     assert {"ultralytics", "torch", "roaddamage", "python"} <= set(report["versions"])
     assert report["masked"] is False
 

@@ -64,7 +64,7 @@ def test_every_codec_gives_its_frames_at_their_times(tmp_path: Path, name: str) 
 
 
 def test_what_follows_the_last_wanted_frame_of_a_group_is_not_decoded(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "v.mp4", EVEN, encoder={"g": "15", "bf": "0"})
+    path = write_video(tmp_path / "v.mp4", EVEN, encoder={"g": "15", "bf": "0", "sc_threshold": "0"})
     reader = VideoReader(path)
     frames = list(reader.frames_at(np.arange(0, 5, 0.5) + 0.1))
     assert [frame_number(frame.image) for frame in frames] == list(range(3, 150, 15))
@@ -72,7 +72,7 @@ def test_what_follows_the_last_wanted_frame_of_a_group_is_not_decoded(tmp_path: 
 
 
 def test_a_long_stop_is_passed_over(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "v.mp4", np.arange(900) / 30, encoder={"g": "30"})
+    path = write_video(tmp_path / "v.mp4", np.arange(900) / 30, encoder={"g": "30", "sc_threshold": "0"})
     reader = VideoReader(path)
     frames = list(reader.frames_at([0.0, 1.0, 28.5]))
     assert [frame.time_s for frame in frames] == pytest.approx([0.0, 1.0, 28.5], abs=0.04)
@@ -81,7 +81,7 @@ def test_a_long_stop_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_frames_an_edit_list_cuts_off_are_not_there(tmp_path: Path) -> None:
-    whole = write_video(tmp_path / "whole.mp4", EVEN, encoder={"g": "15", "bf": "0"})
+    whole = write_video(tmp_path / "whole.mp4", EVEN, encoder={"g": "15", "bf": "0", "sc_threshold": "0"})
     path = tmp_path / "v.mp4"
     with av.open(str(whole)) as source, av.open(str(path), "w") as target:
         stream = target.add_stream_from_template(source.streams.video[0])

@@ -39,6 +39,16 @@ def read_exif(path: Path) -> Row | None:
     return row
 
 
+def read_focal_mm(path: Path) -> float | None:
+    """The focal length's 35 mm equivalent that a picture states; None where it states none that can be."""
+    try:
+        with Image.open(path) as picture:
+            stated = float(picture.getexif().get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm])
+    except (OSError, Image.DecompressionBombError, SyntaxError, *UNREADABLE):
+        return None
+    return stated if 8 <= stated <= 200 else None
+
+
 def _degrees(parts: tuple[float, float, float], side: str, negative: str) -> float:
     degrees, minutes, seconds = (float(part) for part in parts)
     value = degrees + minutes / 60 + seconds / 3600
