@@ -204,6 +204,7 @@ def _drive_report(result: DriveResult, zone: ZoneInfo, translate: Translate) -> 
             reason.name: {"frames": frames, "m": round(result.coverage.metres[reason], 1)}
             for reason, frames in sorted(result.coverage.frames.items())
         },
+        "light": {light.name: frames for light, frames in sorted(result.coverage.lights.items())},
         "boxes": result.meter.boxes,
         "faults": [fault.message(translate) for fault in result.drive.faults],
         "gps": {
