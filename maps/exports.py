@@ -19,6 +19,7 @@ from shapely.geometry import MultiLineString
 from detector.classes import CLASSES, SEVERITIES
 from detector.errors import N_, Translate
 from detector.sightings import Sighting
+from maps.coverage import Covered
 from maps.merge import Damage
 
 CRS = "EPSG:4326"
@@ -166,17 +167,43 @@ def track_table(driven: Sequence[Driven], zone: tzinfo) -> geopandas.GeoDataFram
     )
 
 
+def coverage_table(covered: Sequence[Covered], zone: tzinfo, translate: Translate) -> geopandas.GeoDataFrame:
+    """One row for each width that a drive saw, with what it saw in it; polygons in EPSG:4326.
+
+    `sees` names class and sizes, `reach_m` is how far to each side of the way; `light` is empty where it
+    is not known.
+    """
+    return geopandas.GeoDataFrame(
+        {
+            "drive": [one.way.drive for one in covered],
+            "begin": [local_time(one.way.utc_s, zone) for one in covered],
+            "light": [translate(one.way.light) if one.way.light else "" for one in covered],
+            "sees": [_kinds(one.kinds, translate) for one in covered],
+            "reach_m": [round(one.reach_m, 1) for one in covered],
+        },
+        geometry=[one.area for one in covered],
+        crs=CRS,
+    )
+
+
 def write_geopackage(
-    path: Path, damages: Sequence[Damage], driven: Sequence[Driven], zone: tzinfo, translate: Translate
+    path: Path,
+    damages: Sequence[Damage],
+    driven: Sequence[Driven],
+    covered: Sequence[Covered],
+    zone: tzinfo,
+    translate: Translate,
 ) -> None:
-    """Layers damages, sightings and track. Raises OSError where the file can't be written."""
+    """Layers damages, sightings, track and coverage. Raises OSError where the file can't be written."""
     layers = {
         "damages": damage_table(damages, zone, translate),
         "sightings": sighting_table(damages, zone),
         "track": track_table(driven, zone),
+        "coverage": coverage_table(covered, zone, translate),
     }
+    kinds = {"track": "MultiLineString", "coverage": "MultiPolygon"}
     for name, table in layers.items():
-        kind = "MultiLineString" if name == "track" else "Point"
+        kind = kinds.get(name, "Point")
         try:
             table.to_file(path, layer=name, driver="GPKG", engine="pyogrio", geometry_type=kind)
         except (DataSourceError, DataLayerError, FeatureError) as error:
@@ -206,6 +233,11 @@ def _sizes(seen: Sighting) -> dict[str, float | None]:
         "area_sd_m2": seen.area_sd_m2,
     }
     return {name: None if value is None else round(value, 2) for name, value in sizes.items()}
+
+
+def _kinds(kinds: Sequence[tuple[int, int]], translate: Translate) -> str:
+    """Classes with their sizes: "D00 small, D20 medium, D20 large"."""
+    return ", ".join(f"{CLASSES[one].code} {translate(SEVERITIES[size])}" for one, size in kinds)
 
 
 def _points(rows: list[dict[str, Any]], columns: list[str]) -> geopandas.GeoDataFrame:
