@@ -21,6 +21,7 @@ from scipy.stats import norm
 from detector.classes import CLASSES, SEVERITIES
 from detector.visibility import Light
 from maps.coverage import Way
+from maps.growth import growth_of
 from maps.merge import Damage, Damages, State
 
 Floats = NDArray[np.float64]
@@ -199,7 +200,15 @@ def surveyed(known: Damages, ways: Sequence[Way]) -> list[Damage]:
     judged = []
     for damage in damages:
         now = belief(damage, told[damage.number], recall)
-        judged.append(replace(damage, passes=now.passes, still_there=now.probability, state=now.state))
+        judged.append(
+            replace(
+                damage,
+                passes=now.passes,
+                still_there=now.probability,
+                state=now.state,
+                growth=growth_of(damage.class_id, damage.sightings),
+            )
+        )
     return judged
 
 
@@ -208,26 +217,3 @@ def state_since(told: Belief, since_utc_s: float) -> State:
     if told.last_pass_utc_s is None or told.last_pass_utc_s < since_utc_s:
         return State.not_surveyed
     return told.state
-
-
-def growth_m2_a_year(damage: Damage) -> tuple[float, float] | None:
-    """How fast a damage's area grows and the standard error of that; None with fewer than two areas.
-
-    A weighted line through the areas over time. What is wrong in all areas alike makes no growth.
-    """
-    sized = [
-        one
-        for one in damage.sightings
-        if one.area_m2 is not None and one.area_sd_m2 and one.utc_s is not None
-    ]
-    if len({one.utc_s for one in sized}) < 2:
-        return None
-    years = np.array([one.utc_s for one in sized], float) / (365.25 * DAY_S)
-    area = np.array([one.area_m2 for one in sized], float)
-    weight = 1 / np.array([one.area_sd_m2 for one in sized], float) ** 2
-    middle = float((weight * years).sum() / weight.sum())
-    lever = float((weight * (years - middle) ** 2).sum())
-    if lever <= 0:
-        return None
-    slope = float((weight * (years - middle) * area).sum() / lever)
-    return slope, math.sqrt(1 / lever)

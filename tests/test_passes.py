@@ -19,7 +19,6 @@ from maps.passes import (
     Pass,
     Recall,
     belief,
-    growth_m2_a_year,
     measured_recall,
     passes,
     state_since,
@@ -196,20 +195,6 @@ def test_a_miss_at_dusk_says_less() -> None:
         for light in (Light.day, Light.dim)
     )
     assert by_day < at_dusk < 0.98
-
-
-def test_only_real_growth_is_called_growth() -> None:
-    year_s = 365.25 * DAY_S
-    sizes = [(0.0, 1.0), (0.5, 1.5), (1.0, 2.0)]
-    grown = [
-        replace(sighting(i), utc_s=BEGIN_S + t * year_s, area_m2=a, area_sd_m2=0.2)
-        for i, (t, a) in enumerate(sizes)
-    ]
-    (damage,) = _damages(*([one] for one in grown))
-    slope, sd = growth_m2_a_year(damage) or (0.0, 0.0)
-    assert slope == pytest.approx(1.0)
-    assert sd == pytest.approx(0.2 / np.sqrt(0.5), rel=1e-6)
-    assert growth_m2_a_year(_damages([sighting(0, class_id=POTHOLE)])[0]) is None
 
 
 def _damages(*drives: list[Sighting]) -> list:
