@@ -25,9 +25,11 @@ from detector.camera import Camera
 from detector.pipeline import sighting_of
 from detector.sightings import Sighting
 from detector.tracking import Track, Tracker
-from detector.trajectory import trajectory_from_fixes
+from detector.trajectory import Trajectory, trajectory_from_fixes
+from detector.visibility import Light
+from maps.coverage import Way, reach_m
 from maps.merge import Damages, State
-from maps.passes import Pass, Way, belief, measured_recall, passes
+from maps.passes import Pass, belief, measured_recall, passes
 
 CAMERA = Camera(1280, 720, 1004.0, 1.3, math.radians(3.0), focal_sd_ratio=0.03, yaw_sd_rad=math.radians(1.0))
 PLAIN = Sighting(
@@ -37,6 +39,9 @@ PLAIN = Sighting(
 )  # fmt: skip
 ROUTE_M = 1500.0
 WEEKS = 26
+DUSK_RECALL = 0.6
+"""Of what is seen by day, what is seen at dusk."""
+MODEL_PX = 640
 EPOCH_S, DAY_S = 1.7e9, 86_400.0
 PASS_M, PASS_S = 12.0, 10.0
 """A damage is passed when it is in view at this distance or nearer; again when that is so after this long."""
@@ -49,6 +54,7 @@ class Seen:
     sightings: list[Sighting]
     truth: NDArray[np.int64]
     passes: Counter[int]
+    trajectory: Trajectory
 
 
 def drive_through(city: City, drive: CityDrive, name: str) -> Seen:
@@ -70,7 +76,7 @@ def drive_through(city: City, drive: CityDrive, name: str) -> Seen:
     tracks.extend(tracker.finish())
     sightings = [sighting_of(track, name, trajectory, "city") for track in tracks]
     truth = [owner[track.looked_best.frame.index, track.looked_best.xyxy.tobytes()] for track in tracks]
-    return Seen(sightings, np.array(truth, np.int64), passes)
+    return Seen(sightings, np.array(truth, np.int64), passes, trajectory)
 
 
 def position_misses(city: City, seen: Seen) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -194,23 +200,33 @@ def across_drives(seeds: int) -> None:
             )
 
 
-def _half_a_year(
-    city: City, seed: int
-) -> tuple[Damages, dict[int, list[Pass]], dict[int, float], dict[int, int]]:
-    """A drive a week along one route: damages, their passes, the day each was last called repaired, the truth."""
+@dataclass(frozen=True)
+class HalfAYear:
+    """A drive a week along one route: damages, passes, the day each was last called repaired, the truth."""
+
+    known: Damages
+    told: dict[int, list[Pass]]
+    called: dict[int, float]
+    owner: dict[int, int]
+
+
+def _half_a_year(city: City, seed: int, dusk: set[int], *, light_told: bool = True) -> HalfAYear:
+    """Drive each week, at dusk in those given; passes know that where `light_told`."""
     known, ways, owner = Damages(), list[Way](), dict[int, Counter[int]]()
     called: dict[int, float] = {}
     told: dict[int, list[Pass]] = {}
-    route = city.route(np.random.default_rng(seed), ROUTE_M / 2)
+    route = city.route(np.random.default_rng(seed), ROUTE_M)
+    reach = reach_m(CAMERA, MODEL_PX)
     for week in range(WEEKS):
         rng = np.random.default_rng(4000 + 100 * seed + week)
-        drive = CityDrive(city, route, rng, CAMERA, day=week * 7.0)
+        share = DUSK_RECALL if week in dusk else 1.0
+        drive = CityDrive(city, route, rng, CAMERA, day=week * 7.0, light=share)
         seen = drive_through(city, drive, f"week {week}")
         for number, truth in zip(known.add(seen.sightings), seen.truth.tolist(), strict=True):
             owner.setdefault(number, Counter())[truth] += 1
-        trajectory = trajectory_from_fixes(drive.fixes())
-        lines = trajectory.ways(trajectory.spans(float(trajectory.time_s[-1])))
-        ways.append(Way(f"week {week}", EPOCH_S + week * 7 * DAY_S, lines, 3.1))
+        lines = seen.trajectory.ways(seen.trajectory.spans(float(seen.trajectory.time_s[-1])))
+        light = (Light.dim if week in dusk else Light.day) if light_told else None
+        ways.append(Way(f"week {week}", EPOCH_S + week * 7 * DAY_S, lines, 3.1, reach, light))
         damages = known.all()
         told = passes(known, damages, ways)
         recall = measured_recall(damages, told)
@@ -219,37 +235,66 @@ def _half_a_year(
                 called.setdefault(damage.number, week * 7.0)
             else:
                 called.pop(damage.number, None)
-    return known, told, called, {number: votes.most_common(1)[0][0] for number, votes in owner.items()}
+    most = {number: votes.most_common(1)[0][0] for number, votes in owner.items()}
+    return HalfAYear(known, told, called, most)
+
+
+def _called(city: City, year: HalfAYear) -> list[float]:
+    """One seed's figures: repaired, share called, passes and days until then (50 and 90 %), false alarms."""
+    after, days, gone, alarms, standing = list[int](), list[float](), 0, 0, 0
+    for damage in year.known.all():
+        truth = year.owner.get(damage.number, -1)
+        if truth < 0 or len(damage.sightings) < 2:
+            continue
+        end = float(city.damages.repaired_day[truth])
+        later = [
+            day for one in year.told[damage.number] if (day := ((one.utc_s or 0.0) - EPOCH_S) / DAY_S) >= end
+        ]
+        if end > WEEKS * 7:
+            standing += 1
+            alarms += damage.number in year.called
+        elif len(later) >= 4:
+            gone += 1
+            if (day := year.called.get(damage.number, -1.0)) >= end:
+                days.append(day - end)
+                after.append(sum(one <= day for one in later))
+    until = [float(np.quantile(some, share)) for some in (after, days) for share in (0.5, 0.9)]
+    return [gone, len(days) / gone, *until, 1000 * alarms / standing]
 
 
 def repairs(seeds: int) -> None:
-    """How soon a repair is noticed, and how often one is called that is none."""
-    print(f"\nrepairs (damage every 15 m, a drive a week for {WEEKS} weeks, a third repaired in that time)")
-    after, days, gone, alarms, standing = list[int](), list[float](), 0, 0, 0
-    for seed in range(seeds):
-        city = City(seed, blocks=1, share_repaired=0.35, repaired_within_days=WEEKS * 7.0)
-        known, told, called, owner = _half_a_year(city, seed)
-        for damage in known.all():
-            truth = owner.get(damage.number, -1)
-            if truth < 0 or len(damage.sightings) < 2:
-                continue
-            end = float(city.damages.repaired_day[truth])
-            later = [
-                day for one in told[damage.number] if (day := ((one.utc_s or 0.0) - EPOCH_S) / DAY_S) >= end
-            ]
-            if end > WEEKS * 7:
-                standing += 1
-                alarms += damage.number in called
-            elif len(later) >= 4:
-                gone += 1
-                if (day := called.get(damage.number, -1.0)) >= end:
-                    days.append(day - end)
-                    after.append(sum(one <= day for one in later))
-    print(f"repaired, with four passes since: {gone}; called: {len(days) / max(gone, 1):.1%}")
-    print(f"passes until then: median {np.median(after):.0f}, days: median {np.median(days):.0f}")
+    """How soon a repair is noticed, and how often one is called that is none, by day and at dusk."""
     print(
-        f"still there: {standing}; wrongly called repaired: {1000 * alarms / max(standing, 1):.1f} per 1,000"
+        f"\nrepairs (damage every 15 m, a drive a week for {WEEKS} weeks, a third repaired in that time)"
+        f"\nat dusk {DUSK_RECALL} of what is seen by day is seen"
     )
+    print(
+        f"{'drives':38}{'repaired':>9}  {'share called':16}{'passes 50 %':15}{'passes 90 %':15}"
+        f"{'days 50 %':15}{'days 90 %':15}false alarms per 1,000 standing"
+    )
+    scenes: dict[str, Callable[[int], tuple[set[int], bool]]] = {
+        "all by day": lambda _: (set(), True),
+        "a third at dusk": lambda seed: (_third(seed), True),
+        "a third at dusk, light not told": lambda seed: (_third(seed), False),
+        "the last third at dusk": lambda _: (set(range(WEEKS - WEEKS // 3, WEEKS)), True),
+        "the last third at dusk, not told": lambda _: (set(range(WEEKS - WEEKS // 3, WEEKS)), False),
+    }
+    for name, scene in scenes.items():
+        rows = []
+        for seed in range(seeds):
+            city = City(seed, blocks=2, share_repaired=0.35, repaired_within_days=WEEKS * 7.0)
+            dusk, light_told = scene(seed)
+            rows.append(_called(city, _half_a_year(city, seed, dusk, light_told=light_told)))
+        gone, called, *until, alarms = ([float(v) for v in column] for column in zip(*rows, strict=True))
+        shown = "".join(f"{interval(column, '{:.1f}'):15}" for column in until)
+        print(
+            f"{name:38}{sum(gone):9.0f}  {interval(called, '{:.2f}'):16}{shown}{interval(alarms, '{:.1f}')}"
+        )
+
+
+def _third(seed: int) -> set[int]:
+    """A third of the weeks, here and there."""
+    return set(np.random.default_rng(seed).permutation(WEEKS)[: WEEKS // 3].tolist())
 
 
 def a_million(_: int) -> None:

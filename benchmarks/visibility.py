@@ -3,7 +3,7 @@
     python -m benchmarks.visibility PICTURES [--most 400]
 
 PICTURES is a folder of clear road pictures. Each is judged as it is and spoilt in several ways; one
-line a way says what share was told to be what.
+line a way says what share was told to be what, and those seen by what light.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from detector.horizon import WORK_WIDTH_PX, reduced
-from detector.visibility import why_unseen
+from detector.visibility import light_of, why_unseen
 
 Picture = NDArray[np.uint8]
 RNG = np.random.default_rng(1)
@@ -42,6 +42,8 @@ def _shaken(picture: Picture, length: int, *, upright: bool) -> Picture:
 
 WAYS: dict[str, Callable[[Picture], Picture]] = {
     "clear": lambda one: one,
+    "40 % of the light": lambda one: _noisy(one * 0.4),
+    "30 % of the light": lambda one: _noisy(one * 0.3),
     "8 % of the light": lambda one: _noisy(one * 0.08),
     "20 % of the light": lambda one: _noisy(one * 0.2),
     "dazzled": lambda one: _noisy(one * 1.2 + 150.0),
@@ -77,7 +79,7 @@ def main() -> None:
         for way, spoil in WAYS.items():
             grey = cv2.cvtColor(spoil(picture), cv2.COLOR_RGB2GRAY).astype(np.float32)
             reason = why_unseen(grey)
-            told[way][reason.name if reason else "seen"] += 1
+            told[way][reason.name if reason else f"seen, {light_of(grey).name}"] += 1
     for way, counts in told.items():
         shares = ", ".join(f"{name} {count / counts.total():.1%}" for name, count in counts.most_common())
         print(f"{way:28}{counts.total():6}  {shares}")

@@ -194,7 +194,9 @@ class City:
 class CityDrive:
     """A drive along a route: where the vehicle truly is, its fixes, and what its detector says.
 
-    `camera` is what the camera is taken to be, with its stated errors; the true one differs.
+    `camera` is what the camera is taken to be, with its stated errors; the true one differs. `light` is
+    the share of what the detector sees by day that it sees on this drive: the rest is lost in the dusk in
+    all frames alike.
     """
 
     def __init__(
@@ -210,6 +212,7 @@ class CityDrive:
         receiver: Receiver | None = None,
         detector: Detector | None = None,
         mount: Mount | None = None,
+        light: float = 1.0,
     ) -> None:
         self.city, self.rng, self.camera, self.fps, self.day = city, rng, camera, fps, day
         self.receiver, self.detector, self.mount = (
@@ -236,6 +239,8 @@ class CityDrive:
         )
         self.brake_rad = rng.normal(m.brake_rad, m.brake_sd_rad)
         self.clock_s = float(rng.normal(0, self.receiver.clock_sd_s))
+        # Of a stream of its own, so that a drive at dusk is otherwise the same as by day.
+        self.lost = rng.spawn(1)[0].random(len(city.damages)) >= light
 
     def pose(self, time_s: float) -> tuple[float, float, float]:
         """Where the camera truly is: east, north, heading."""
@@ -275,7 +280,7 @@ class CityDrive:
     def views(self) -> Iterator[View]:
         """The drive's frames in order."""
         picture = np.zeros((2, 2, 3), np.uint8)
-        there = self.city.damages.there(self.day)
+        there = self.city.damages.there(self.day) & ~self.lost
         for index, time_s in enumerate(np.arange(0.5, self.route_s[-1] - 1, 1 / self.fps)):
             east, north, heading = self.pose(float(time_s))
             ahead = (east + 11 * math.sin(heading), north + 11 * math.cos(heading))

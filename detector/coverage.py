@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from detector.visibility import Unseen
+from detector.visibility import Light, Unseen
 
 Span = tuple[float, float]
 
@@ -15,20 +15,28 @@ HANG_M = 10.0
 class Coverage:
     """Takes note, frame by frame, of what could be judged; each frame stands for the way since the last.
 
-    `frames` counts the frames that could not be judged by reason, `metres` their way.
+    `frames` counts the frames that could not be judged by reason, `metres` their way; `lights` counts
+    those that could, by their light.
     """
 
     def __init__(self, begin_s: float, begin_m: float) -> None:
         self.frames: Counter[Unseen] = Counter()
         self.metres: defaultdict[Unseen, float] = defaultdict(float)
+        self.lights: Counter[Light] = Counter()
         self.unseen: list[Span] = []
         self._time_s, self._fresh_m = begin_s, begin_m
         self._distance_m = begin_m
 
-    def add(self, time_s: float, distance_m: float, reason: Unseen | None) -> None:
-        """The next frame, the metres driven until then, and why it can't be judged."""
+    @property
+    def light(self) -> Light | None:
+        """The light that most of the judged frames were taken by; None where none was judged."""
+        return max(self.lights, key=self.lights.__getitem__, default=None)
+
+    def add(self, time_s: float, distance_m: float, reason: Unseen | None, light: Light) -> None:
+        """The next frame, the metres driven until then, why it can't be judged, and its light."""
         if reason is None:
             self._fresh_m = distance_m
+            self.lights[light] += 1
         else:
             self.frames[reason] += 1
             if reason is not Unseen.repeated or distance_m - self._fresh_m > HANG_M:

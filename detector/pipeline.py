@@ -227,7 +227,8 @@ def _clear(
     for frame in frames:
         with meter.stage("inspect"):
             reason = inspector.why_unseen(frame.image)
-            coverage.add(frame.time_s, float(trajectory.distance_at(frame.time_s)), reason)
+            distance_m = float(trajectory.distance_at(frame.time_s))
+            coverage.add(frame.time_s, distance_m, reason, inspector.light)
         if reason is None:
             yield frame
 

@@ -12,6 +12,8 @@ from detector.classes import ALLIGATOR_CRACK, POTHOLE
 
 FILL = {ALLIGATOR_CRACK: 0.7, POTHOLE: math.pi / 4}
 """Share of its box on the ground that a damage of the class covers; cracks have no area."""
+FILL_SD_RATIO = 0.2
+"""Standard error of that share, as a share of it."""
 CHI2_95 = 5.991
 """95 % quantile of chi-squared with two degrees of freedom."""
 
@@ -67,4 +69,4 @@ def area(
         return None, None
     area_m2 = FILL[class_id] * length[0] * width[0]
     ratio = math.hypot(length[1] / max(length[0], 0.05), width[1] / max(width[0], 0.05))
-    return area_m2, area_m2 * math.hypot(ratio, 0.2)
+    return area_m2, area_m2 * math.hypot(ratio, FILL_SD_RATIO)

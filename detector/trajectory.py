@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -49,18 +50,19 @@ class LocalFrame:
     lon: float
     lat: float
 
+    @cached_property
     def _transformer(self) -> Transformer:
         local = f"+proj=aeqd +lat_0={self.lat} +lon_0={self.lon} +datum=WGS84 +units=m"
         return Transformer.from_crs("EPSG:4326", local, always_xy=True)
 
     def to_metres(self, lon: ArrayLike, lat: ArrayLike) -> tuple[Floats, Floats]:
         """EPSG:4326 to metres (east, north)."""
-        east, north = self._transformer().transform(np.asarray(lon), np.asarray(lat))
+        east, north = self._transformer.transform(np.asarray(lon), np.asarray(lat))
         return np.asarray(east, float), np.asarray(north, float)
 
     def to_lonlat(self, east_m: ArrayLike, north_m: ArrayLike) -> tuple[Floats, Floats]:
         """Metres (east, north) to EPSG:4326 (lon, lat)."""
-        lon, lat = self._transformer().transform(np.asarray(east_m), np.asarray(north_m), direction="INVERSE")
+        lon, lat = self._transformer.transform(np.asarray(east_m), np.asarray(north_m), direction="INVERSE")
         return np.asarray(lon, float), np.asarray(lat, float)
 
 

@@ -31,10 +31,24 @@ class Unseen(StrEnum):
     repeated = N_("picture repeated")
 
 
+class Light(StrEnum):
+    """What light a road is seen by."""
+
+    day = N_("day")
+    dim = N_("dim")
+    dark = N_("dark")
+
+
 ROAD = 0.45
 """The road is looked for below this share of the picture's height."""
 DARK_LEVEL, DAZZLED_LEVEL = 50.0, 235.0
 """95 % of the road's pixels below the first, or their mean above the second (of 255)."""
+DIM_LEVEL, DARKER_LEVEL = 70.0, 40.0
+"""Half of the road's pixels below the first: dim; below the second: dark, though it can still be judged.
+
+Of the clear daytime pictures above 99 % are day. With 40 % of their light 98 % are no longer, with 30 %
+half are dark. No picture taken at night was among them.
+"""
 LEAST_EDGE = 5.0
 """The strongest edges of a picture through a clear lens, in levels, are above this."""
 LEAST_SHARPNESS = 0.15
@@ -59,6 +73,8 @@ class Inspector:
         self._detail: Floats | None = None
         self._change: Floats | None = None
         self._seen = 0
+        self.light = Light.day
+        """By what light the last frame was taken."""
 
     def why_unseen(self, image: NDArray[np.uint8]) -> Unseen | None:
         """Why the road can't be judged in the drive's next frame, (H, W, 3) RGB; None where it can.
@@ -70,6 +86,7 @@ class Inspector:
         grey = cv2.cvtColor(small_enough, cv2.COLOR_RGB2GRAY).astype(np.float32)
         small = np.asarray(cv2.resize(grey, (96, 54), interpolation=cv2.INTER_AREA), np.float32)
         change = None if self._last is None else np.abs(small - self._last)
+        self.light = light_of(grey)
         if reason := why_unseen(grey):
             return reason
         if change is not None and float(change.mean()) < REPEAT_LEVELS:
@@ -104,6 +121,14 @@ def why_unseen(grey: Floats) -> Unseen | None:
     if edge < LEAST_EDGE:
         return Unseen.covered
     return Unseen.blurred if sharpness < LEAST_SHARPNESS else None
+
+
+def light_of(grey: Floats) -> Light:
+    """By what light a grey picture (H, W) shows the road: the median of its pixels, every fourth each way."""
+    level = float(np.median(grey[int(ROAD * len(grey)) :: 4, ::4]))
+    if level < DARKER_LEVEL:
+        return Light.dark
+    return Light.dim if level < DIM_LEVEL else Light.day
 
 
 def _edges(grey: Floats) -> tuple[float, float]:

@@ -19,6 +19,8 @@ from shapely.geometry import MultiLineString
 from detector.classes import CLASSES, SEVERITIES
 from detector.errors import N_, Translate
 from detector.sightings import Sighting
+from maps.coverage import Covered
+from maps.growth import Growth
 from maps.merge import Damage
 
 CRS = "EPSG:4326"
@@ -40,6 +42,9 @@ HEADINGS = {
     "width_sd_m": N_("width error (m)"),
     "area_m2": N_("area (m²)"),
     "area_sd_m2": N_("area error (m²)"),
+    "growth_m2_a_year": N_("growth of the area (m² a year)"),
+    "growth_sd_m2_a_year": N_("growth error (m² a year)"),
+    "growing": N_("growing"),
     "sightings": N_("sightings"),
     "drives": N_("drives"),
     "passes": N_("passes"),
@@ -51,6 +56,7 @@ HEADINGS = {
     "crop": N_("crop"),
 }
 """Columns of the damage table, with the headings of the CSV."""
+MAY_BE_EMPTY = ["area_m2", "area_sd_m2", "growth_m2_a_year", "growth_sd_m2_a_year"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,7 @@ def damage_table(damages: Sequence[Damage], zone: tzinfo, translate: Translate) 
                 "lat": round(damage.lat, 7),
                 "error_m": round(damage.error_m, 1),
                 **_sizes(best),
+                **_growth(damage.growth),
                 "sightings": len(damage.sightings),
                 "drives": " ".join(sorted({s.drive for s in damage.sightings})),
                 "passes": damage.passes,
@@ -166,17 +173,43 @@ def track_table(driven: Sequence[Driven], zone: tzinfo) -> geopandas.GeoDataFram
     )
 
 
+def coverage_table(covered: Sequence[Covered], zone: tzinfo, translate: Translate) -> geopandas.GeoDataFrame:
+    """One row for each width that a drive saw, with what it saw in it; polygons in EPSG:4326.
+
+    `sees` names class and sizes, `reach_m` is how far to each side of the way; `light` is empty where it
+    is not known.
+    """
+    return geopandas.GeoDataFrame(
+        {
+            "drive": [one.way.drive for one in covered],
+            "begin": [local_time(one.way.utc_s, zone) for one in covered],
+            "light": [translate(one.way.light) if one.way.light else "" for one in covered],
+            "sees": [_kinds(one.kinds, translate) for one in covered],
+            "reach_m": [round(one.reach_m, 1) for one in covered],
+        },
+        geometry=[one.area for one in covered],
+        crs=CRS,
+    )
+
+
 def write_geopackage(
-    path: Path, damages: Sequence[Damage], driven: Sequence[Driven], zone: tzinfo, translate: Translate
+    path: Path,
+    damages: Sequence[Damage],
+    driven: Sequence[Driven],
+    covered: Sequence[Covered],
+    zone: tzinfo,
+    translate: Translate,
 ) -> None:
-    """Layers damages, sightings and track. Raises OSError where the file can't be written."""
+    """Layers damages, sightings, track and coverage. Raises OSError where the file can't be written."""
     layers = {
         "damages": damage_table(damages, zone, translate),
         "sightings": sighting_table(damages, zone),
         "track": track_table(driven, zone),
+        "coverage": coverage_table(covered, zone, translate),
     }
+    kinds = {"track": "MultiLineString", "coverage": "MultiPolygon"}
     for name, table in layers.items():
-        kind = "MultiLineString" if name == "track" else "Point"
+        kind = kinds.get(name, "Point")
         try:
             table.to_file(path, layer=name, driver="GPKG", engine="pyogrio", geometry_type=kind)
         except (DataSourceError, DataLayerError, FeatureError) as error:
@@ -208,9 +241,22 @@ def _sizes(seen: Sighting) -> dict[str, float | None]:
     return {name: None if value is None else round(value, 2) for name, value in sizes.items()}
 
 
+def _growth(growth: Growth | None) -> dict[str, float | bool | None]:
+    return {
+        "growth_m2_a_year": None if growth is None else round(growth.m2_a_year, 3),
+        "growth_sd_m2_a_year": None if growth is None else round(growth.sd_m2_a_year, 3),
+        "growing": growth is not None and growth.sure,
+    }
+
+
+def _kinds(kinds: Sequence[tuple[int, int]], translate: Translate) -> str:
+    """Classes with their sizes: "D00 small, D20 medium, D20 large"."""
+    return ", ".join(f"{CLASSES[one].code} {translate(SEVERITIES[size])}" for one, size in kinds)
+
+
 def _points(rows: list[dict[str, Any]], columns: list[str]) -> geopandas.GeoDataFrame:
     table = pandas.DataFrame(rows, columns=columns)
-    for name in ("area_m2", "area_sd_m2"):
+    for name in table.columns.intersection(MAY_BE_EMPTY):
         table[name] = table[name].astype(float)
     points = geopandas.points_from_xy(table["lon"], table["lat"], crs=CRS)
     return geopandas.GeoDataFrame(table, geometry=points, crs=CRS)

@@ -28,6 +28,7 @@ from detector.sightings import Sighting, error_radius_m
 from detector.tracking import MISREAD
 from detector.trajectory import LocalFrame
 from maps.alignment import Pairs, shifts
+from maps.growth import Growth
 
 Floats = NDArray[np.float64]
 
@@ -68,7 +69,7 @@ class Damage:
 
     EPSG:4326; `covariance_m2` as in Sighting; sizes are those of the surest sighting. `passes` counts
     the drives that went past it since it was first seen, that one too; `still_there` is the
-    probability that it is (`maps.passes`).
+    probability that it is (`maps.passes`). `growth` is None where it can't be told (`maps.growth`).
     """
 
     number: int
@@ -82,6 +83,7 @@ class Damage:
     passes: int = 1
     still_there: float = 1.0
     state: State = State.there
+    growth: Growth | None = None
 
     @property
     def error_m(self) -> float:

@@ -8,24 +8,26 @@ no drive could look, nothing is said.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 from scipy.stats import norm
 
 from detector.classes import CLASSES, SEVERITIES
-from detector.trajectory import LocalFrame
+from detector.visibility import Light
+from maps.coverage import Way
+from maps.growth import growth_of
 from maps.merge import Damage, Damages, State
 
 Floats = NDArray[np.float64]
 
-SWATH_M = 5.0
-"""How far to each side of its way a drive sees the road."""
 LEAST_VALID = 0.5
-"""A drive passed a damage when it lay in its swath with this probability at least."""
+"""A drive passed a damage when it lay within its reach with this probability at least."""
 PERHAPS_IT_M = 3.5
 """A drive that saw something this near, taken for another damage, is no witness that this one is gone."""
 SHIFT_REACH_M = 80.0
@@ -37,30 +39,22 @@ FALSE_ALARM = 0.02
 REPAIRS_A_DAY = 1 / 700
 PROBABLY_REPAIRED = 0.05
 FEWEST_PASSES = 2
+POOLED = 10
+"""A rate of all, or of a class, or of a light, counts as so many passes of one among them."""
 DAY_S = 86_400.0
-
-
-@dataclass(frozen=True)
-class Way:
-    """What one drive saw: the `lines` (n, 2) EPSG:4326 that it could judge, when (POSIX, None: not known), its GPS's error.
-
-    `accuracy_m` is the standard error of one axis.
-    """
-
-    drive: str
-    utc_s: float | None
-    lines: list[Floats]
-    accuracy_m: float
+LIGHTS = (None, *Light)
+"""Drives whose light is not known are a kind of their own."""
 
 
 @dataclass(frozen=True)
 class Pass:
-    """A drive going past a damage: how surely it lay in view, and whether it was seen."""
+    """A drive going past a damage: how surely it lay within reach, whether it was seen, and by what light."""
 
     drive: str
     utc_s: float | None
     in_view: float
     seen: bool
+    light: Light | None = None
 
 
 @dataclass(frozen=True)
@@ -78,67 +72,97 @@ class Belief:
 
 @dataclass(frozen=True)
 class Recall:
-    """How often a pass sees a damage that is there, (classes, severities)."""
+    """How often a pass sees a damage that is there, (classes, severities, `LIGHTS`)."""
 
     share: Floats
 
-    def of(self, damage: Damage) -> float:
-        """For a damage of its class and size."""
-        return float(self.share[damage.class_id, damage.severity])
+    def of(self, damage: Damage, light: Light | None = None) -> float:
+        """For a damage of its class and size, by this light."""
+        return float(self.share[damage.class_id, damage.severity, LIGHTS.index(light)])
 
 
 def passes(known: Damages, damages: Sequence[Damage], ways: Sequence[Way]) -> dict[int, list[Pass]]:
-    """The passes of each damage by number, in order of time: every drive that went past it, once."""
+    """The passes of each damage by number, in order of time: every drive that went past it, once.
+
+    Of those with one clock, as two vehicles' can be, the ones that saw it come first.
+    """
     told: dict[int, list[Pass]] = {damage.number: [] for damage in damages}
     if not damages:
         return told
     frame = known.frame
     place = np.column_stack(frame.to_metres([one.lon for one in damages], [one.lat for one in damages]))
     laid = np.array([known.laid(one.number) for one in damages])
-    seen_by = [{sighting.drive for sighting in one.sightings} for one in damages]
-    for way in sorted(ways, key=lambda one: one.utc_s or 0.0):
+    kind = np.array([(one.class_id, one.severity) for one in damages])
+    seen_by = defaultdict[str, set[int]](set)
+    for index, damage in enumerate(damages):
+        for sighting in damage.sightings:
+            seen_by[sighting.drive].add(index)
+    for way in ways:
         lines = [np.column_stack(frame.to_metres(*line.T)) for line in way.lines if len(line) > 1]
         if not lines:
             continue
         path = shapely.MultiLineString(lines)
         shapely.prepare(path)
-        reach_m = SWATH_M + 3 * way.accuracy_m
-        near = np.flatnonzero(shapely.dwithin(path, shapely.points(place), reach_m))
+        farthest_m = float(way.reach_m.max()) + 3 * way.accuracy_m
+        saw = np.isin(np.arange(len(damages)), list(seen_by[way.drive]))
+        near = np.flatnonzero(saw | shapely.dwithin(path, shapely.points(place), farthest_m))
         shift, spread_m, sighted_m = known.offset(way.drive, laid[near], way.accuracy_m, SHIFT_REACH_M)
         # The damage where this drive's own, shifted, view of the world would have it.
         apart_m = shapely.distance(path, shapely.points(laid[near] - shift))
-        in_view = norm.cdf((SWATH_M - apart_m) / spread_m)
-        in_view[sighted_m < PERHAPS_IT_M] = 0.0
-        for index, probability in zip(near.tolist(), in_view.tolist(), strict=True):
-            seen = way.drive in seen_by[index]
-            if seen or probability >= LEAST_VALID:
-                number = damages[index].number
-                told[number].append(Pass(way.drive, way.utc_s, 1.0 if seen else probability, seen))
+        in_view = norm.cdf((way.reach_m[kind[near, 0], kind[near, 1]] - apart_m) / spread_m)
+        perhaps_it = sighted_m < PERHAPS_IT_M
+        for row, index in enumerate(near.tolist()):
+            if saw[index] or (in_view[row] >= LEAST_VALID and not perhaps_it[row]):
+                one = Pass(way.drive, way.utc_s, float(in_view[row]), bool(saw[index]), way.light)
+                told[damages[index].number].append(one)
+    for each in told.values():
+        each.sort(key=_in_time)
     return told
 
 
-def measured_recall(damages: Sequence[Damage], told: dict[int, list[Pass]]) -> Recall:
-    """The detector's recall by class and size, from passes between two that saw the damage.
+def _in_time(one: Pass) -> tuple[float, bool, str]:
+    """What to sort passes by; those without a date stay as they come."""
+    return (0.0, False, "") if one.utc_s is None else (one.utc_s, not one.seen, one.drive)
 
-    Then it was there. The class's rate, and with it all rates', count as a few passes more, so that
-    a size hardly passed has its class's recall (a Beta prior).
+
+def measured_recall(damages: Sequence[Damage], told: dict[int, list[Pass]]) -> Recall:
+    """The detector's recall by class, size and light, from passes between two that saw the damage.
+
+    Then it was there. A kind hardly passed has its class's rate, that of all the less its class was passed
+    too; a light changes all kinds' odds alike until passes tell otherwise (Beta priors).
     """
-    counts = np.zeros((len(CLASSES), len(SEVERITIES), 2))
+    counts = np.zeros((len(CLASSES), len(SEVERITIES), len(LIGHTS), 2))
     for damage in damages:
-        seen = [number for number, one in enumerate(told[damage.number]) if one.seen]
-        for one in told[damage.number][seen[0] + 1 : seen[-1]] if seen else []:
-            counts[damage.class_id, damage.severity, int(one.seen)] += 1
-    every = (counts[..., 1].sum() + 7) / (counts.sum() + 10)
-    by_class = (counts[..., 1].sum(1) + 10 * every) / (counts.sum((1, 2)) + 10)
-    share = (counts[..., 1] + 10 * by_class[:, None]) / (counts.sum(2) + 10)
-    return Recall(np.clip(share, 0.05, 0.98))
+        for one in _between(told[damage.number]):
+            counts[damage.class_id, damage.severity, LIGHTS.index(one.light), int(one.seen)] += 1
+    every = _rate(counts.sum((0, 1, 2)), np.array(0.7))
+    by_class = _rate(counts.sum((1, 2)), every)
+    by_kind = _rate(counts.sum(2), by_class[:, None])
+    by_light = _rate(counts.sum((0, 1)), every)
+    usual = expit(logit(by_kind)[..., None] + logit(by_light) - logit(every))
+    return Recall(np.clip(_rate(counts, usual), 0.05, 0.98))
+
+
+def _rate(counts: Floats, prior: Floats) -> Floats:
+    """Share of seen in counts (..., unseen and seen), the prior share counted as `POOLED` more."""
+    return np.asarray((counts[..., 1] + POOLED * prior) / (counts.sum(-1) + POOLED), float)
+
+
+def _between(told: Sequence[Pass]) -> list[Pass]:
+    """The passes between two that saw the damage, those alone that were to see it: it was there.
+
+    A sighting from further off tells nothing of recall, as what is missed there is not counted.
+    """
+    seen = [number for number, one in enumerate(told) if one.seen]
+    between = told[seen[0] + 1 : seen[-1]] if seen else []
+    return [one for one in between if one.in_view >= LEAST_VALID]
 
 
 def belief(damage: Damage, told: Sequence[Pass], recall: Recall) -> Belief:
     """Bayes' rule over a damage's passes in order of time, repairs going on at `REPAIRS_A_DAY`."""
     probability, before_s, count, unseen = 1 - FALSE_ALARM, None, 0, 0
-    usual = _own_recall(told, recall.of(damage))
-    for one in told:
+    usual = _own_recall(damage, told, recall)
+    for one, sees in zip(told, usual, strict=True):
         if not count and not one.seen:
             continue  # before it was first seen it may not have been there
         count += 1
@@ -148,22 +172,24 @@ def belief(damage: Damage, told: Sequence[Pass], recall: Recall) -> Belief:
         if before_s is not None and one.utc_s is not None:
             probability *= math.exp(-max(one.utc_s - before_s, 0.0) / DAY_S * REPAIRS_A_DAY)
         before_s = one.utc_s
-        sees = usual * one.in_view
-        if_there, if_gone = (sees, FALSE_ALARM) if one.seen else (1 - sees, 1 - FALSE_ALARM)
+        if_there, if_gone = (sees, FALSE_ALARM) if one.seen else (1 - sees * one.in_view, 1 - FALSE_ALARM)
         probability = probability * if_there / (probability * if_there + (1 - probability) * if_gone)
         unseen = 0 if one.seen else unseen + 1
     gone = unseen >= FEWEST_PASSES and probability < PROBABLY_REPAIRED
     return Belief(probability, count, unseen, before_s, State.repaired if gone else State.there)
 
 
-def _own_recall(told: Sequence[Pass], share: float) -> float:
-    """The recall of one damage: its kind's, and how often it itself was seen while it was surely there.
+def _own_recall(damage: Damage, told: Sequence[Pass], recall: Recall) -> list[float]:
+    """The recall of one damage at each pass: its kind's, and how often it itself was seen while surely there.
 
     One in the far lane, or in the shade, is seen less often than its kind.
     """
-    seen = [number for number, one in enumerate(told) if one.seen]
-    between = told[seen[0] + 1 : seen[-1]] if seen else []
-    return (sum(one.seen for one in between) + KIND_PASSES * share) / (len(between) + KIND_PASSES)
+    usual = [recall.of(damage, one.light) for one in told]
+    between = _between(told)
+    expected = sum(recall.of(damage, one.light) for one in between)
+    prior = KIND_PASSES * sum(usual) / max(len(usual), 1)
+    own = (sum(one.seen for one in between) + prior) / (expected + prior)
+    return [min(one * own, 0.98) for one in usual]
 
 
 def surveyed(known: Damages, ways: Sequence[Way]) -> list[Damage]:
@@ -174,7 +200,15 @@ def surveyed(known: Damages, ways: Sequence[Way]) -> list[Damage]:
     judged = []
     for damage in damages:
         now = belief(damage, told[damage.number], recall)
-        judged.append(replace(damage, passes=now.passes, still_there=now.probability, state=now.state))
+        judged.append(
+            replace(
+                damage,
+                passes=now.passes,
+                still_there=now.probability,
+                state=now.state,
+                growth=growth_of(damage.class_id, damage.sightings),
+            )
+        )
     return judged
 
 
@@ -183,46 +217,3 @@ def state_since(told: Belief, since_utc_s: float) -> State:
     if told.last_pass_utc_s is None or told.last_pass_utc_s < since_utc_s:
         return State.not_surveyed
     return told.state
-
-
-def coverage(ways: Sequence[Way]) -> list[shapely.Geometry]:
-    """What each drive saw of the road, polygons in EPSG:4326: its way, as wide as it sees.
-
-    A drive that could judge nothing has an empty polygon.
-    """
-    areas = []
-    for way in ways:
-        lines = [line for line in way.lines if len(line) > 1]
-        if not lines:
-            areas.append(shapely.Polygon())
-            continue
-        frame = LocalFrame(*lines[0][0])
-        metric = shapely.MultiLineString([np.column_stack(frame.to_metres(*line.T)) for line in lines])
-        swath = metric.buffer(SWATH_M, cap_style="flat")
-        areas.append(
-            shapely.transform(swath, lambda points, frame=frame: np.column_stack(frame.to_lonlat(*points.T)))
-        )
-    return areas
-
-
-def growth_m2_a_year(damage: Damage) -> tuple[float, float] | None:
-    """How fast a damage's area grows and the standard error of that; None with fewer than two areas.
-
-    A weighted line through the areas over time. What is wrong in all areas alike makes no growth.
-    """
-    sized = [
-        one
-        for one in damage.sightings
-        if one.area_m2 is not None and one.area_sd_m2 and one.utc_s is not None
-    ]
-    if len({one.utc_s for one in sized}) < 2:
-        return None
-    years = np.array([one.utc_s for one in sized], float) / (365.25 * DAY_S)
-    area = np.array([one.area_m2 for one in sized], float)
-    weight = 1 / np.array([one.area_sd_m2 for one in sized], float) ** 2
-    middle = float((weight * years).sum() / weight.sum())
-    lever = float((weight * (years - middle) ** 2).sum())
-    if lever <= 0:
-        return None
-    slope = float((weight * (years - middle) * area).sum() / lever)
-    return slope, math.sqrt(1 / lever)

@@ -205,6 +205,10 @@ def _row(damage: Damage, picture: str, zone: tzinfo, _: Translate) -> list[objec
     if best.area_m2 is not None and best.area_sd_m2 is not None:
         area, area_sd = _stated(best.area_m2, best.area_sd_m2)
         facts.insert(1, [_("Area"), f"{area} ± {area_sd} m²"])
+    if damage.growth is not None and damage.growth.sure:
+        rate, rate_sd = _stated(damage.growth.m2_a_year, damage.growth.sd_m2_a_year)
+        growing = _("{rate} ± {rate_sd} m² a year").format(rate=rate, rate_sd=rate_sd)
+        facts.append([_("Growing"), growing])
     link = f"{EVIDENCE}/{best.evidence}"
     place = [round(damage.lat, 7), round(damage.lon, 7)]
     return [*place, damage.severity, round(damage.error_m, 1), title, facts, picture, link]

@@ -25,9 +25,10 @@ from detector.model import Model
 from detector.pipeline import DriveResult, Options, Progress, detect_drive
 from detector.telemetry.clock import Tie
 from detector.vehicle import Vehicle, read_vehicle, write_vehicle
+from maps.coverage import Way, coverage, reach_m
 from maps.exports import EVIDENCE, Driven, local_time, write_csv, write_geojson, write_geopackage
 from maps.merge import Damage, Damages
-from maps.passes import Way, surveyed
+from maps.passes import surveyed
 from maps.webmap import write_map
 from roaddamage import __version__
 from roaddamage.doubts import finite
@@ -106,10 +107,11 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
         known = Damages()
         for result in results:
             known.add(result.sightings)
-        damages = surveyed(known, [_way(result) for result in results])
+        ways = [_way(result, model.image_px) for result in results]
+        damages = surveyed(known, ways)
         driven = [_driven(result) for result in results]
         writing = time.perf_counter()
-        write_geopackage(folder / "damages.gpkg", damages, driven, job.zone, translate)
+        write_geopackage(folder / "damages.gpkg", damages, driven, coverage(ways), job.zone, translate)
         write_geojson(folder / "damages.geojson", damages, job.zone, translate)
         write_csv(folder / "damages.csv", damages, job.zone, translate)
         write_map(
@@ -153,10 +155,17 @@ def _run_drive(
         return Refused(drive.path, error)
 
 
-def _way(result: DriveResult) -> Way:
+def _way(result: DriveResult, picture_px: int) -> Way:
+    """What a drive saw, by a model whose pictures are so many pixels long."""
     path = result.trajectory
-    accuracy_m = float(np.median(path.accuracy_m))
-    return Way(result.drive.name, path.utc_at(0.0), path.ways(result.seen), accuracy_m)
+    return Way(
+        result.drive.name,
+        path.utc_at(0.0),
+        path.ways(result.seen),
+        float(np.median(path.accuracy_m)),
+        reach_m(result.camera, picture_px),
+        result.coverage.light,
+    )
 
 
 def _driven(result: DriveResult) -> Driven:
@@ -213,6 +222,7 @@ def _drive_report(result: DriveResult, zone: ZoneInfo, translate: Translate) -> 
             reason.name: {"frames": frames, "m": round(result.coverage.metres[reason], 1)}
             for reason, frames in sorted(result.coverage.frames.items())
         },
+        "light": {light.name: frames for light, frames in sorted(result.coverage.lights.items())},
         "boxes": result.meter.boxes,
         "faults": [fault.message(translate) for fault in result.drive.faults],
         "gps": {

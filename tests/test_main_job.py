@@ -100,7 +100,12 @@ def test_report_says_what_it_ran_on(found: Path) -> None:
 def test_every_file_opens_with_an_independent_reader(found: Path) -> None:
     report = json.loads((found / "report.json").read_text())
     layers = dict(pyogrio.list_layers(found / "damages.gpkg"))
-    assert layers == {"damages": "Point", "sightings": "Point", "track": "MultiLineString"}
+    assert layers == {
+        "damages": "Point",
+        "sightings": "Point",
+        "track": "MultiLineString",
+        "coverage": "MultiPolygon",
+    }
     with sqlite3.connect(found / "damages.gpkg") as database:
         assert database.execute("select count(*) from damages").fetchone() == (report["damages"],)
         assert database.execute("select distinct srs_id from gpkg_geometry_columns").fetchall() == [(4326,)]

@@ -16,6 +16,7 @@ from test_merge import ONE, at
 
 from detector.classes import ALLIGATOR_CRACK, POTHOLE
 from maps.exports import Driven
+from maps.growth import Growth
 from maps.merge import merge
 from maps.offline import MissingAssetError, OfflineFigure
 from maps.webmap import write_map
@@ -105,6 +106,25 @@ def test_popup_shows_evidence_and_facts_and_the_error_circle(tmp_path: Path, bro
     opened.page.click(".leaflet-popup-close-button")
     opened.page.wait_for_timeout(400)
     assert opened.page.evaluate(circles) == 0
+
+
+@pytest.mark.parametrize(
+    ("rate", "language", "line"),
+    [(0.4, "en", "0.4 ± 0.1 m² a year"), (0.4, "ja", "年 0.4 ± 0.1 m²"), (0.1, "en", None)],
+)
+def test_popup_tells_growth_that_is_sure(
+    tmp_path: Path, rate: float, language: str, line: str | None
+) -> None:
+    (damage,) = merge([[ONE]])
+    path = tmp_path / "map.html"
+    write_map(
+        path, [replace(damage, growth=Growth(rate, 0.1))], [WAY], tmp_path, zone=TOKYO, language=language,
+        translate=translation(language),
+    )  # fmt: skip
+    label = {"en": "Growing", "ja": "拡大中"}[language]
+    told = f'["{label}","{line}"]' in path.read_text()
+    assert told == (line is not None)
+    assert (f'"{label}"' in path.read_text()) == told
 
 
 def test_layers_can_be_switched(tmp_path: Path, browser: Any) -> None:

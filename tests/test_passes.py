@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from test_merge import ONE
 
-from detector.classes import CLASSES, POTHOLE
+from detector.classes import CLASSES, LONGITUDINAL_CRACK, POTHOLE
 from detector.sightings import Sighting
+from detector.visibility import Light
+from maps.coverage import Way
 from maps.merge import Damages, State
 from maps.passes import (
     DAY_S,
+    LIGHTS,
     Pass,
     Recall,
-    Way,
     belief,
-    coverage,
-    growth_m2_a_year,
     measured_recall,
     passes,
     state_since,
@@ -26,7 +26,8 @@ from maps.passes import (
 )
 
 BEGIN_S = 1.7e9
-GOOD = Recall(np.full((len(CLASSES), 3), 0.8))
+GOOD = Recall(np.full((len(CLASSES), 3, len(LIGHTS)), 0.8))
+REACH_M = np.full((len(CLASSES), 3), 5.0)
 
 
 def sighting(drive: int, along_m: float = 0.0, **more: object) -> Sighting:
@@ -40,7 +41,7 @@ def way(
 ) -> Way:
     along_m = np.linspace(first_m, last_m, 30)
     line = np.column_stack([np.full(30, 139.75 + right_m / 90_565), 35.65 + along_m / 110_941])
-    return Way(f"d{drive}", BEGIN_S + 7 * DAY_S * drive, [line], accuracy_m)
+    return Way(f"d{drive}", BEGIN_S + 7 * DAY_S * drive, [line], accuracy_m, REACH_M)
 
 
 def states(sightings: list[list[Sighting]], ways: list[Way]) -> list[tuple[State, int]]:
@@ -65,7 +66,7 @@ def test_passed_unseen_often_enough_it_is_probably_repaired() -> None:
 
 def test_one_pass_is_never_enough() -> None:
     told = [Pass("a", BEGIN_S, 1.0, seen=True), Pass("b", BEGIN_S + DAY_S, 1.0, seen=False)]
-    sure = Recall(np.full((len(CLASSES), 3), 0.98))
+    sure = Recall(np.full_like(GOOD.share, 0.98))
     (damage,) = _damages([sighting(0)])
     assert belief(damage, told, sure).state is State.there
     told.append(replace(told[1], drive="c"))
@@ -119,27 +120,81 @@ def test_drives_without_a_date_are_taken_as_they_come() -> None:
     assert states([[sighting(i)] for i in range(3)], ways) == [(State.there, 3)]
 
 
-def test_coverage_is_the_way_as_wide_as_it_sees() -> None:
-    from pyproj import Geod
+def test_two_vehicles_at_the_same_time_both_pass() -> None:
+    """One clock, two drives of a street: both count, whichever is taken in first."""
+    neighbour = [replace(sighting(i, 30.0), drive=name) for i, name in ((0, "a"), (0, "b"))]
+    seen = {"a": [replace(sighting(0), drive="a"), neighbour[0]], "b": [neighbour[1]]}
+    ways = {name: replace(way(0), drive=name) for name in seen}
 
-    covered, nothing = coverage([way(0), Way("empty", None, [], 1.0)])
-    area_m2 = abs(Geod(ellps="WGS84").geometry_area_perimeter(covered)[0])
-    assert area_m2 == pytest.approx(300 * 10, rel=0.01)
-    assert nothing.is_empty
+    def told(order: str) -> list[tuple[object, ...]]:
+        known = Damages()
+        for name in order:
+            known.add(seen[name])
+        named = [ways[name] for name in order]
+        went = passes(known, known.all(), named)
+        return [
+            (
+                sorted(one.drive for one in damage.sightings),
+                [(one.drive, one.seen) for one in went[damage.number]],
+                damage.passes,
+                damage.still_there,
+                damage.state,
+            )
+            for damage in sorted(surveyed(known, named), key=lambda one: one.lat)
+        ]
+
+    assert told("ab") == told("ba")
+    first, second = told("ab")
+    assert first[:3] == (["a"], [("a", True), ("b", False)], 2)
+    assert second[:3] == (["a", "b"], [("a", True), ("b", True)], 2)
 
 
-def test_only_real_growth_is_called_growth() -> None:
-    year_s = 365.25 * DAY_S
-    sizes = [(0.0, 1.0), (0.5, 1.5), (1.0, 2.0)]
-    grown = [
-        replace(sighting(i), utc_s=BEGIN_S + t * year_s, area_m2=a, area_sd_m2=0.2)
-        for i, (t, a) in enumerate(sizes)
-    ]
-    (damage,) = _damages(*([one] for one in grown))
-    slope, sd = growth_m2_a_year(damage) or (0.0, 0.0)
-    assert slope == pytest.approx(1.0)
-    assert sd == pytest.approx(0.2 / np.sqrt(0.5), rel=1e-6)
-    assert growth_m2_a_year(_damages([sighting(0, class_id=POTHOLE)])[0]) is None
+def test_a_drive_is_a_witness_as_far_as_it_sees_such_a_damage() -> None:
+    """2.5 m beside the way: potholes of this size are seen to 3 m, then to 2 m only."""
+    wide, narrow = np.full((len(CLASSES), 3), 5.0), np.full((len(CLASSES), 3), 5.0)
+    wide[POTHOLE], narrow[POTHOLE] = 3.0, 2.0
+    known = Damages()
+    known.add([sighting(0)])
+    beside = replace(way(1, right_m=2.5, accuracy_m=0.3), reach_m=wide)
+    for reach, drives in ((wide, ["d0", "d1"]), (narrow, ["d0"])):
+        told = passes(known, known.all(), [way(0), replace(beside, reach_m=reach)])
+        assert [one.drive for one in told[1]] == drives
+
+
+def test_a_drive_that_saw_it_from_afar_passed_it() -> None:
+    """The way ends 15 m before it."""
+    known = Damages()
+    known.add([sighting(0)])
+    told = passes(known, known.all(), [way(0, last_m=-15)])
+    assert [(one.drive, one.seen) for one in told[1]] == [("d0", True)]
+
+
+def test_recall_is_by_light() -> None:
+    """Every other drive at dusk, which sees one damage in two."""
+    drives = [[sighting(i)] if i % 4 != 1 else [] for i in range(81)]
+    known = Damages()
+    for drive in drives:
+        known.add(drive)
+    lights = [Light.dim if i % 2 else Light.day for i in range(81)]
+    told = passes(known, known.all(), [replace(way(i), light=light) for i, light in enumerate(lights)])
+    recall = measured_recall(known.all(), told)
+    assert recall.of(known[1], Light.day) == pytest.approx(0.95, abs=0.05)
+    assert recall.of(known[1], Light.dim) == pytest.approx(0.5, abs=0.08)
+    other = replace(known[1], class_id=LONGITUDINAL_CRACK)
+    assert recall.of(other, Light.dim) < recall.of(other, Light.day) - 0.2, "dusk is dusk for all"
+    assert recall.of(known[1], Light.dark) > 0.6, "nothing is known of it"
+
+
+def test_a_miss_at_dusk_says_less() -> None:
+    (damage,) = _damages([sighting(0)])
+    share = np.full((len(CLASSES), 3, len(LIGHTS)), 0.8)
+    share[..., LIGHTS.index(Light.dim)] = 0.4
+    first = Pass("a", BEGIN_S, 1.0, seen=True, light=Light.day)
+    by_day, at_dusk = (
+        belief(damage, [first, Pass("b", BEGIN_S, 1.0, False, light)], Recall(share)).probability
+        for light in (Light.day, Light.dim)
+    )
+    assert by_day < at_dusk < 0.98
 
 
 def _damages(*drives: list[Sighting]) -> list:

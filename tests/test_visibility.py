@@ -14,7 +14,7 @@ from datasets.sample_drive import sample_camera, sample_road
 from datasets.synthetic import Scene
 from detector.coverage import Coverage, common, without
 from detector.video import VideoReader
-from detector.visibility import Inspector, Unseen
+from detector.visibility import Inspector, Light, Unseen, light_of
 
 Picture = NDArray[np.uint8]
 RNG = np.random.default_rng(3)
@@ -100,6 +100,31 @@ def test_a_repeated_picture_is_one_picture(drive: list[Picture]) -> None:
     assert found == [None, Unseen.repeated, None, Unseen.repeated, None]
 
 
+@pytest.mark.parametrize(("share", "light"), [(1.0, Light.day), (0.45, Light.dim), (0.25, Light.dark)])
+def test_light_is_told_by_the_road(drive: list[Picture], share: float, light: Light) -> None:
+    inspector = Inspector()
+    for picture in drive[:3]:
+        inspector.why_unseen(noisy(picture * share))
+        assert inspector.light is light
+
+
+def test_a_bright_sky_over_a_dark_road_is_no_day() -> None:
+    picture = np.full((360, 640), 20.0, np.float32)
+    picture[:150] = 230.0
+    assert light_of(picture) is Light.dark
+
+
+def test_a_drive_s_light_is_that_of_most_frames_it_judged() -> None:
+    coverage = Coverage(0.0, 0.0)
+    assert coverage.light is None
+    for second, (reason, light) in enumerate(
+        [(None, Light.dim), (None, Light.dim), (None, Light.day), *[(Unseen.dark, Light.dark)] * 4], 1
+    ):
+        coverage.add(float(second), 5.0 * second, reason, light)
+    assert coverage.light is Light.dim
+    assert coverage.lights == {Light.dim: 2, Light.day: 1}
+
+
 @needs_shared("data/drives/RS290.mp4")
 @pytest.mark.parametrize("name", ["RS290", "DF251"])
 def test_real_drives_are_seen(name: str) -> None:
@@ -112,7 +137,7 @@ def test_real_drives_are_seen(name: str) -> None:
 def test_the_way_of_unseen_frames_is_left_out() -> None:
     coverage = Coverage(0.0, 100.0)
     for second, reason in enumerate([None, None, Unseen.dark, Unseen.dark, Unseen.wet, None], 1):
-        coverage.add(float(second), 100.0 + 5 * second, reason)
+        coverage.add(float(second), 100.0 + 5 * second, reason, Light.day)
     assert coverage.unseen == [(2.0, 5.0)]
     assert coverage.metres == {Unseen.dark: 10.0, Unseen.wet: 5.0}
     assert coverage.frames == {Unseen.dark: 2, Unseen.wet: 1}
@@ -123,9 +148,9 @@ def test_the_way_of_unseen_frames_is_left_out() -> None:
 def test_a_picture_shown_twice_is_no_loss_but_one_that_hangs_is() -> None:
     coverage = Coverage(0.0, 0.0)
     for second in range(1, 11):
-        coverage.add(float(second), 5.0 * second, Unseen.repeated if second % 2 else None)
+        coverage.add(float(second), 5.0 * second, Unseen.repeated if second % 2 else None, Light.day)
     assert not coverage.unseen
     for second in range(11, 21):
-        coverage.add(float(second), 5.0 * second, Unseen.repeated)
+        coverage.add(float(second), 5.0 * second, Unseen.repeated, Light.day)
     assert coverage.unseen == [(12.0, 20.0)]
     assert coverage.metres[Unseen.repeated] == 40.0
