@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import Geod
 
-from datasets.pavement import HALF_WIDTH_M, PIXELS_PER_M, PaintedDamage, Pavement
+from datasets.pavement import HALF_ROADWAY_M, HALF_WIDTH_M, PIXELS_PER_M, PaintedDamage, Pavement
 from detector.camera import Camera
 from detector.classes import (
     ALLIGATOR_CRACK,
@@ -34,6 +34,10 @@ WALL_M = 9.0
 HAZE_M = 120.0
 """Where everything has faded to `HAZE_RGB`."""
 HAZE_RGB = (205, 212, 216)
+
+PLAIN_DECOYS = ("manhole", "patch", "shadow")
+"""The decoys of the built-in sample and of the frames that the packaged model learned from."""
+DECOYS = (*PLAIN_DECOYS, "joint along", "joint across", "wet", "worn marking")
 
 
 @dataclass(frozen=True)
@@ -181,17 +185,34 @@ def _facade(rng: np.random.Generator) -> Bytes:
     return np.clip(front, 0, 255).astype(np.uint8)
 
 
-def scatter_decoys(pavement: Pavement, rng: np.random.Generator, per_100m: float) -> None:
-    """Manholes, patches and shadows: what a detector must not take for damage."""
+def scatter_decoys(
+    pavement: Pavement, rng: np.random.Generator, per_100m: float, kinds: tuple[str, ...] = PLAIN_DECOYS
+) -> None:
+    """What a detector must not take for damage, of some `kinds` of `DECOYS`, anywhere on the road."""
     for _ in range(rng.poisson(per_100m * pavement.length_m / 100)):
         along_m, right_m = rng.uniform(0, pavement.length_m), rng.uniform(-2.6, 2.6)
-        kind = rng.integers(3)
-        if kind == 0:
-            pavement.manhole(along_m, right_m)
-        elif kind == 1:
-            pavement.patch(along_m, right_m, rng.uniform(1, 6), rng.uniform(0.6, 1.4))
-        else:
-            pavement.shadow(along_m, rng.uniform(-4, 4), rng.uniform(1, 3))
+        paint_decoy(pavement, kinds[rng.integers(len(kinds))], along_m, right_m)
+
+
+def paint_decoy(pavement: Pavement, kind: str, along_m: float, right_m: float) -> None:
+    """One decoy of a kind of `DECOYS`, its size drawn from what roads show."""
+    rng = pavement.rng
+    if kind == "manhole":
+        pavement.manhole(along_m, right_m)
+    elif kind == "patch":
+        pavement.patch(along_m, right_m, rng.uniform(1, 6), rng.uniform(0.6, 1.4))
+    elif kind == "shadow":
+        pavement.shadow(along_m, rng.uniform(-4, 4), rng.uniform(1, 3))
+    elif kind == "joint along":
+        pavement.joint(along_m, right_m, rng.uniform(3, 6), across=False)
+    elif kind == "joint across":
+        pavement.joint(along_m, -HALF_ROADWAY_M, 2 * HALF_ROADWAY_M, across=True)
+    elif kind == "wet":
+        pavement.wet(along_m, right_m, rng.uniform(1, 4), rng.uniform(0.6, 2))
+    else:
+        size = rng.uniform(0.5, 3), rng.uniform(0.1, 0.45)
+        place = (along_m, along_m + size[0]), (right_m, right_m + size[1])
+        pavement.rectangle(*place, (225, 225, 220), wear=rng.uniform(0.6, 0.85))
 
 
 def paint(pavement: Pavement, class_id: int, along_m: float, right_m: float) -> None:
