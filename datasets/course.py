@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import cv2
 import numpy as np
@@ -30,7 +30,9 @@ STEEPEST_PER_M = 0.003
 
 
 class Course(Protocol):
-    """How the road ahead runs."""
+    """How the road ahead runs; whether its houses hide what lies behind them (`walls_hide`)."""
+
+    walls_hide: ClassVar[bool]
 
     def to_road(self, right_m: Floats32, forward_m: Floats32) -> tuple[Floats32, Floats32]:
         """Places seen as (along_m, across_m), shapes kept."""
@@ -47,7 +49,12 @@ class Course(Protocol):
 
 @dataclass(frozen=True)
 class Bend:
-    """A road of one curvature, right of whose middle the vehicle keeps by `right_m`."""
+    """A road of one curvature, right of whose middle the vehicle keeps by `right_m`.
+
+    Its houses stand in a straight line, and the road is drawn over them where it bends away.
+    """
+
+    walls_hide: ClassVar[bool] = False
 
     curvature_per_m: float
     right_m: float
@@ -73,6 +80,8 @@ class Line:
 
     Its first point lies `begin_m` along; the line lies `right_m` right of the road's middle.
     """
+
+    walls_hide: ClassVar[bool] = True
 
     points: Floats
     step_m: float
@@ -119,6 +128,12 @@ class Line:
         )
         off = across_m - self.right_m
         return right + off * north, forward - off * east
+
+    def hides(self, along_m: float, across_m: float) -> bool:
+        """Whether a place of the road, ahead of the vehicle, lies behind a house."""
+        right, forward = self.to_vehicle(np.array([along_m]), np.array([across_m]))
+        away, _, _ = self.walls(right / forward)
+        return bool(forward[0] > away[0])
 
     def walls(self, ray: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
         away, along = np.full(len(ray), FARTHEST_M), np.zeros(len(ray))

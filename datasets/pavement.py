@@ -284,7 +284,22 @@ class Pavement:
         self._darken(window, crumbs, 30)
         self._record(POTHOLE, rim)
 
+    def blend(self, other: Pavement, begin_m: float, soft_m: float) -> None:
+        """Lay another's asphalt over this from `begin_m` on, fading out over `soft_m` at its ends.
+
+        In its middle, as far as its length leaves one, only the other is left.
+        """
+        rows = slice(int(begin_m * PIXELS_PER_M), int((begin_m + other.length_m) * PIXELS_PER_M))
+        from_end = np.minimum(np.arange(len(other.light)), np.arange(len(other.light))[::-1])
+        share = np.clip(from_end / (soft_m * PIXELS_PER_M), 0, 1).astype(np.float32)[:, None]
+        self.light[rows] += share * (other.light - self.light[rows])
+
+    def stretch(self, begin_m: float, end_m: float) -> Bytes:
+        """The road from above between two places, as `picture()` gives it."""
+        rows = slice(int(begin_m * PIXELS_PER_M), int(end_m * PIXELS_PER_M))
+        light = np.clip(self.light[rows], 8, 250).astype(np.uint8)
+        return np.asarray(cv2.multiply(cv2.merge([light] * 3), self.tint[rows], scale=1 / 255), np.uint8)
+
     def picture(self) -> Bytes:
         """The road from above, (rows, columns, 3) uint8 RGB."""
-        light = np.clip(self.light, 8, 250).astype(np.uint8)
-        return np.asarray(cv2.multiply(cv2.merge([light] * 3), self.tint, scale=1 / 255), np.uint8)
+        return self.stretch(0.0, self.length_m)

@@ -35,6 +35,8 @@ VIEW_M = 60.0
 """How far ahead the road is drawn."""
 WALL_M = 9.0
 """Height of the houses along the street."""
+FOOT_M = 0.3
+"""How far under the foot of a house the ground goes on, so that there is no gap."""
 EDGE_PX = 8
 """Rows of road around what is seen, for what blurs it."""
 NOD_RAD = math.radians(2.0)
@@ -198,11 +200,13 @@ class Scene:
     """A painted road and its surroundings, seen by a camera driven along it."""
 
     def __init__(
-        self, pavement: Pavement, camera: Camera, rng: np.random.Generator, light: Light | None = None
+        self, pavement: Pavement | None, camera: Camera, rng: np.random.Generator, light: Light | None = None
     ) -> None:
+        """Without a pavement, a road must be laid before the first look."""
         self.camera = camera
         self.light = light or Light()
-        self.lay(pavement.picture())
+        if pavement is not None:
+            self.lay(pavement.picture())
         self.facade = _facade(rng)
         self.sun = rng.uniform(0.85, 1.1)
         self.straight = not (camera.k1 or camera.k2 or camera.roll_rad or camera.yaw_rad)
@@ -272,17 +276,26 @@ class Scene:
         return np.asarray(cv2.add(picture, noise, dtype=cv2.CV_8U), np.uint8)
 
     def _drawn(self, view: View, picture: Bytes, along_m: float, course: Course, smear_m: float) -> Bytes:
-        self._draw_walls(view, picture, along_m, course, smear_m)
-        self._draw_ground(view, picture, along_m - self.begin_m, course, smear_m)
+        open_m = self._draw_walls(view, picture, along_m, course, smear_m)
+        if not course.walls_hide:
+            open_m = np.full_like(open_m, np.inf)
+        self._draw_ground(view, picture, along_m - self.begin_m, course, smear_m, open_m)
         return picture
 
     def _draw_ground(
-        self, view: View, picture: Bytes, along_m: float, course: Course, smear_m: float
+        self,
+        view: View,
+        picture: Bytes,
+        along_m: float,
+        course: Course,
+        smear_m: float,
+        open_m: Floats32,
     ) -> None:
+        """The road, as far forward as each column (W,) is open."""
         for level, band, coarser in view.bands:
             right, forward = view.right_m[band], view.forward_m[band]
             along, across = course.to_road(right, forward)
-            on_road = np.abs(across) < HALF_WIDTH_M
+            on_road = (np.abs(across) < HALF_WIDTH_M) & (forward < open_m)
             end_m = (len(self.levels[level]) + EDGE_PX - 1) * 2**level / PIXELS_PER_M
             if along_m + float(along.min(where=on_road, initial=np.inf)) >= end_m:
                 continue
@@ -333,8 +346,10 @@ class Scene:
             return np.asarray(cv2.convertScaleAbs(seen, alpha=self.sun), np.uint8)
         return np.asarray(cv2.multiply(seen, np.array([*(self.sun * self.tint), 1.0])), np.uint8)
 
-    def _draw_walls(self, view: View, picture: Bytes, along_m: float, course: Course, smear_m: float) -> None:
-        """Houses on both sides, at half size: each column meets a wall at one distance."""
+    def _draw_walls(
+        self, view: View, picture: Bytes, along_m: float, course: Course, smear_m: float
+    ) -> Floats32:
+        """Houses on both sides, at half size: each column (W,) meets a wall at one distance, returned."""
         shrink = 2
         away, along, on_right = course.walls(view.ray[::shrink])
         away_m = away.astype(np.float32)[None]
@@ -357,6 +372,7 @@ class Scene:
         wall = np.asarray(cv2.resize(wall, size, interpolation=cv2.INTER_LINEAR), np.uint8)
         mask = cv2.resize(shown.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
         np.copyto(picture[: size[1]], wall, where=mask[..., None])
+        return np.repeat(away_m[0], shrink)[: size[0]] + np.float32(FOOT_M)
 
 
 def _bands(forward_m: Floats32, *, steps: bool) -> list[tuple[int, slice, Floats32 | None]]:
