@@ -1,8 +1,9 @@
 """A made city's drives, filmed: pictures in which every damage's box is known, and a drive's files.
 
 The way driven is straightened into a road, painted in pieces when they are reached. What lies on it is the
-city's own: its damages, as they are on the day, and its decoys, alike in every drive past them. The asphalt
-goes by the city and the metres along the route, so that drives along one route see the same.
+city's own: its damages, as they are on the day, and its decoys, alike in every drive that passes them the same
+way. The asphalt goes by the city and the metres along the route, so that drives along one route see the same.
+A corner is a road that bends: there are no openings for the streets that cross.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def places_on(route: Floats, east_m: Floats, north_m: Floats, heading_rad: Float
     return Places(table[:, 0].astype(np.int64), table[:, 1], table[:, 2])
 
 
-class _Road:
+class PaintedRoute:
     """A drive's route, straightened and painted piece by piece."""
 
     def __init__(self, drive: CityDrive) -> None:
@@ -182,12 +183,12 @@ def frames(
 
     Raises ValueError for hills that no street has: from some 2 m on.
     """
-    for filmed, _ in _film(_Road(drive), drive, light, hill_m, seed):
+    for filmed, _ in _film(PaintedRoute(drive), drive, light, hill_m, seed):
         yield filmed
 
 
 def _film(
-    road: _Road, drive: CityDrive, light: Light | None, hill_m: float, seed: int
+    road: PaintedRoute, drive: CityDrive, light: Light | None, hill_m: float, seed: int
 ) -> Iterator[tuple[Filmed, list[tuple[int, PaintedDamage]]]]:
     """Each picture, with the damages painted near it."""
     rng = np.random.default_rng((road.city.seed, 6, seed))
@@ -245,8 +246,8 @@ def write_city_drive(
     """Write drive.mp4, drive.gpx, truth.geojson and camera.json; returns the video's path.
 
     The log has the receiver's errors; camera.json is the camera as it truly is. truth.geojson holds every
-    damage of the pieces of road that were filmed, its size as painted. Raises OSError where the folder can't
-    be written, and as `frames`.
+    damage that came into view (see `datasets.synthetic.box_in_view`), its size as painted. Raises OSError
+    where the folder can't be written, and as `frames`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     camera, fixes = drive.true_camera, drive.fixes()
@@ -257,8 +258,8 @@ def write_city_drive(
     passed: dict[int, PaintedDamage] = {}
 
     def pictures() -> Iterator[Bytes]:
-        for filmed, damages in _film(_Road(drive), drive, light, hill_m, seed):
-            passed.update(damages)
+        for filmed, damages in _film(PaintedRoute(drive), drive, light, hill_m, seed):
+            passed.update((thing, damage) for thing, damage in damages if thing in filmed.damage)
             yield filmed.frame.image
 
     begin = datetime.fromtimestamp(EPOCH.timestamp() + drive.day * 86_400, UTC)

@@ -95,6 +95,12 @@ class Line:
         return np.asarray(ahead / np.hypot(*ahead.T)[:, None])
 
     @cached_property
+    def _curvature(self) -> Floats:
+        """Its curvature at each point, (n,) per metre; positive: to the right."""
+        turn = np.gradient(self._ahead, axis=0)
+        return np.asarray((turn[:, 0] * self._ahead[:, 1] - turn[:, 1] * self._ahead[:, 0]) / self.step_m)
+
+    @cached_property
     def _tree(self) -> cKDTree:
         return cKDTree(self.points)
 
@@ -107,8 +113,11 @@ class Line:
         place = np.stack([right, forward], -1)
         nearest = self._tree.query(place)[1]
         off, ahead = place - self.points[nearest], self._ahead[nearest]
-        along = self.begin_m + nearest * self.step_m + (off * ahead).sum(-1)
-        across = self.right_m + off[..., 0] * ahead[..., 1] - off[..., 1] * ahead[..., 0]
+        aside = off[..., 0] * ahead[..., 1] - off[..., 1] * ahead[..., 0]
+        # Steps along are shorter inside a bend than on the line, and longer outside.
+        stretch = np.maximum(1 - self._curvature[nearest] * aside, 0.3)
+        along = self.begin_m + nearest * self.step_m + (off * ahead).sum(-1) / stretch
+        across = self.right_m + aside
         across[(nearest == 0) | (nearest == len(self.points) - 1)] = FARTHEST_M  # not known to go on there
         return np.stack([along, across], -1).astype(np.float32)
 
