@@ -1,8 +1,9 @@
 """A made city whose damages are known: streets, damages with births and repairs, drives through them.
 
-Nothing is rendered: boxes come straight from geometry, with the misses, false alarms and box errors of a
-detector, and fixes with the errors of a receiver, so that what follows detection (camera, trajectory,
-tracking, merging) can be measured against the truth over many drives. Same seed, same city.
+Nothing is rendered here (`datasets.city_pictures` films a drive): boxes come straight from geometry, with the
+misses, false alarms and box errors of a detector, and fixes with the errors of a receiver, so that what
+follows detection (camera, trajectory, tracking, merging) can be measured against the truth over many drives.
+Same seed, same city.
 """
 
 from __future__ import annotations
@@ -124,6 +125,7 @@ class City:
         share_repaired: float = 0.0,
         repaired_within_days: float = 365.0,
     ) -> None:
+        self.seed = seed
         self.rng = np.random.default_rng(seed)
         self.blocks = blocks
         grid = np.mgrid[0 : blocks + 1, 0 : blocks + 1].transpose(1, 2, 0) * BLOCK_M
@@ -249,6 +251,10 @@ class CityDrive:
         )
         return east, north, heading
 
+    def dip_rad(self, time_s: float) -> float:
+        """How far the nose dips by braking then; negative: it lifts."""
+        return -float(np.interp(time_s, self.route_s, self.braking)) * self.brake_rad
+
     def fixes(self) -> Fixes:
         """A fix a second, wrong as the receiver is."""
         r, rng = self.receiver, self.rng
@@ -297,13 +303,14 @@ class CityDrive:
         farthest_m: float = FARTHEST_M,
     ) -> NDArray[np.bool_]:
         """Which of these damages lie where the detector looks, by their centre."""
-        right, forward = self._to_vehicle(
+        right, forward = self.to_vehicle(
             self.city.damages.east_m[near], self.city.damages.north_m[near], east, north, heading
         )
         return (forward > NEAREST_M) & (forward < farthest_m) & (np.abs(right) < HALF_VIEW_M)
 
     @staticmethod
-    def _to_vehicle(x: Floats, y: Floats, east: float, north: float, heading: float) -> tuple[Floats, Floats]:
+    def to_vehicle(x: Floats, y: Floats, east: float, north: float, heading: float) -> tuple[Floats, Floats]:
+        """Metres east and north as metres right and forward of a vehicle there."""
         sin, cos = math.sin(heading), math.cos(heading)
         return (x - east) * cos - (y - north) * sin, (x - east) * sin + (y - north) * cos
 
@@ -311,8 +318,7 @@ class CityDrive:
         self, near: NDArray[np.int64], east: float, north: float, heading: float, time_s: float
     ) -> tuple[Detections, NDArray[np.int64]]:
         rng, told, d = self.rng, self.detector, self.city.damages
-        braking = float(np.interp(time_s, self.route_s, self.braking))
-        nod = rng.normal(0, self.mount.nod_sd_rad) - braking * self.brake_rad
+        nod = rng.normal(0, self.mount.nod_sd_rad) + self.dip_rad(time_s)
         camera = replace(self.true_camera, pitch_rad=self.true_camera.pitch_rad + nod)
         boxes, truth, classes, sure = [], [], [], []
         for i in near[self.in_view(near, east, north, heading)] if len(near) else []:
@@ -320,7 +326,7 @@ class CityDrive:
             across = np.array([-1, 1, -1, 1, -1, 1, 0, 0]) * d.width_m[i] / 2
             sin, cos = math.sin(d.heading_rad[i]), math.cos(d.heading_rad[i])
             x, y = d.east_m[i] + along * sin + across * cos, d.north_m[i] + along * cos - across * sin
-            right, forward = self._to_vehicle(x, y, east, north, heading)
+            right, forward = self.to_vehicle(x, y, east, north, heading)
             u, v = camera.to_image(right, np.maximum(forward, 1.0))
             far = (float(forward.mean()) - NEAREST_M) / (FARTHEST_M - NEAREST_M)
             if rng.random() > told.recall_near + (told.recall_far - told.recall_near) * far:

@@ -166,6 +166,29 @@ class Pavement:
         leaves = self._noise((shape[0], shape[1]), 14) - 2.2 * (rows**2 + columns**2) + 0.7
         self.light[window] *= (1 - 0.42 * np.clip(leaves * 2, 0, 1)).astype(np.float32)
 
+    def joint(self, along_m: float, right_m: float, length_m: float, *, across: bool) -> None:
+        """A sealed joint from its near (or left) end: straight, even, dark; not a damage."""
+        column, row = self._pixels(along_m, right_m)
+        reach = length_m * PIXELS_PER_M
+        end = (int(column + reach), int(row)) if across else (int(column), int(row + reach))
+        start, tone = (int(column), int(row)), self.rng.uniform(42, 62)
+        cv2.line(self.light, start, end, tone + 26, 6)
+        cv2.line(self.light, start, end, tone, int(self.rng.integers(2, 5)))
+
+    def wet(self, along_m: float, right_m: float, length_m: float, width_m: float) -> None:
+        """A wet patch: dark, its edge soft and ragged, with a slight sheen; not a damage."""
+        centre = np.array(self._pixels(along_m, right_m))
+        half = np.array([width_m, length_m]) * PIXELS_PER_M / 2
+        window = self._window(np.array([centre - half, centre + half]), 0)
+        shape = self.light[window].shape
+        if 0 in shape:
+            return
+        rows, columns = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
+        ragged = 0.35 * self._noise((shape[0], shape[1]), 40) + 0.12 * self._noise((shape[0], shape[1]), 8)
+        depth = np.clip(2.5 * (0.6 - rows**2 - columns**2 + ragged * (1 - rows**2) * (1 - columns**2)), 0, 1)
+        sheen = 14 * np.abs(self._noise((shape[0], shape[1]), 60))
+        self.light[window] += (depth * (sheen - 0.36 * self.light[window])).astype(np.float32)
+
     # --- damages ------------------------------------------------------------------------------
 
     def _walk(
@@ -261,7 +284,22 @@ class Pavement:
         self._darken(window, crumbs, 30)
         self._record(POTHOLE, rim)
 
+    def blend(self, other: Pavement, begin_m: float, soft_m: float) -> None:
+        """Lay another's asphalt over this from `begin_m` on, fading out over `soft_m` at its ends.
+
+        In its middle, as far as its length leaves one, only the other is left.
+        """
+        rows = slice(int(begin_m * PIXELS_PER_M), int((begin_m + other.length_m) * PIXELS_PER_M))
+        from_end = np.minimum(np.arange(len(other.light)), np.arange(len(other.light))[::-1])
+        share = np.clip(from_end / (soft_m * PIXELS_PER_M), 0, 1).astype(np.float32)[:, None]
+        self.light[rows] += share * (other.light - self.light[rows])
+
+    def stretch(self, begin_m: float, end_m: float) -> Bytes:
+        """The road from above between two places, as `picture()` gives it."""
+        rows = slice(int(begin_m * PIXELS_PER_M), int(end_m * PIXELS_PER_M))
+        light = np.clip(self.light[rows], 8, 250).astype(np.uint8)
+        return np.asarray(cv2.multiply(cv2.merge([light] * 3), self.tint[rows], scale=1 / 255), np.uint8)
+
     def picture(self) -> Bytes:
         """The road from above, (rows, columns, 3) uint8 RGB."""
-        light = np.clip(self.light, 8, 250).astype(np.uint8)
-        return np.asarray(cv2.multiply(cv2.merge([light] * 3), self.tint, scale=1 / 255), np.uint8)
+        return self.stretch(0.0, self.length_m)

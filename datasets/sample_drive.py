@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import math
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
-import av
-import gpxpy.gpx
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.drive_files import Truth, write_gpx, write_truth, write_video
 from datasets.pavement import PaintedDamage, Pavement
 from datasets.synthetic import WGS84, Centreline, Scene, paint, scatter_decoys
 from detector.camera import Camera
 from detector.classes import CODES
+from detector.telemetry.fixes import METRES_PER_DOP, Fixes, fixes_from_rows
 
 Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
 
 SAMPLE_SEED = 20240514
 SAMPLE_SIZE_PX = (960, 540)
@@ -72,73 +73,43 @@ def write_sample_drive(folder: Path, seconds: float = 30.0) -> Path:
     pavement, road = sample_road()
     times_s = np.arange(0, seconds, float(1 / SAMPLE_RATE))
     along_m = 4.0 + np.concatenate([[0], np.cumsum(sample_speed_mps(times_s))[:-1]]) / float(SAMPLE_RATE)
-    _write_gpx(folder / "sample.gpx", road, times_s, along_m)
-    _write_truth(folder / "sample.truth.geojson", road, pavement.damages)
-    part = folder / "sample.part.mp4"
-    _write_video(part, Scene(pavement, sample_camera(), np.random.default_rng(SAMPLE_SEED)), road, along_m)
-    part.rename(video)
+    write_gpx(folder / "sample.gpx", _fixes(road, times_s, along_m), "roaddamage sample drive")
+    write_truth(folder / "sample.truth.geojson", _truths(road, pavement.damages))
+    scene = Scene(pavement, sample_camera(), np.random.default_rng(SAMPLE_SEED))
+    write_video(video, _pictures(scene, road, along_m), SAMPLE_SIZE_PX, SAMPLE_RATE, SAMPLE_BEGIN)
     return video
 
 
-def _write_video(path: Path, scene: Scene, road: Centreline, along_m: Floats) -> None:
-    width_px, height_px = SAMPLE_SIZE_PX
-    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
-        container.metadata["creation_time"] = SAMPLE_BEGIN.isoformat()
-        stream = container.add_stream("libx264", rate=SAMPLE_RATE)
-        stream.gop_size = 30  # a key frame a second, as dashcams write them
-        stream.width, stream.height, stream.pix_fmt = width_px, height_px, "yuv420p"
-        # Its macroblock tree comes out differently by how the pictures happen to lie in memory.
-        stream.options = {"preset": "veryfast", "crf": "24", "x264-params": "mbtree=0"}
-        stream.thread_type = "AUTO"
-        for here_m in along_m:
-            bend = float(road.curvature_per_m[min(int(here_m) + 6, len(road.curvature_per_m) - 1)])
-            picture = scene.frame(float(here_m), LANE_M, bend)
-            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
+def _pictures(scene: Scene, road: Centreline, along_m: Floats) -> Iterator[Bytes]:
+    for here_m in along_m:
+        bend = float(road.curvature_per_m[min(int(here_m) + 6, len(road.curvature_per_m) - 1)])
+        yield scene.frame(float(here_m), LANE_M, bend)
 
 
-def _write_gpx(path: Path, road: Centreline, times_s: Floats, along_m: Floats) -> None:
+def _fixes(road: Centreline, times_s: Floats, along_m: Floats) -> Fixes:
     """One fix a second; the receiver's error wanders (first-order Gauss-Markov, 20 s)."""
     rng = np.random.default_rng(SAMPLE_SEED)
-    document = gpxpy.gpx.GPX()
-    document.creator = "roaddamage sample drive"
-    track = gpxpy.gpx.GPXTrack()
-    segment = gpxpy.gpx.GPXTrackSegment()
-    track.segments.append(segment)
-    document.tracks.append(track)
     error = rng.normal(0, GPS_SD_M, 2)
     keep = math.exp(-1 / 20)
+    rows = []
     for second in range(int(times_s[-1]) + 1):
         error = keep * error + math.sqrt(1 - keep**2) * rng.normal(0, GPS_SD_M, 2)
         here_m = float(np.interp(second, times_s, along_m))
         lon, lat = road.to_lonlat(here_m, LANE_M)
         azimuth = math.degrees(math.atan2(error[0], error[1]))
         lon, lat, _ = WGS84.fwd(lon, lat, azimuth, float(np.hypot(*error)))
-        moment = SAMPLE_BEGIN + timedelta(seconds=second)
-        point = gpxpy.gpx.GPXTrackPoint(round(lat, 7), round(lon, 7), time=moment)
-        point.horizontal_dilution = 0.8
-        segment.points.append(point)
-    path.write_text(document.to_xml(), encoding="utf-8")
+        utc_s = SAMPLE_BEGIN.timestamp() + second
+        rows.append({"lon": lon, "lat": lat, "utc_s": utc_s, "accuracy_m": 0.8 * METRES_PER_DOP})
+    return fixes_from_rows(rows, "sample")
 
 
-def _write_truth(path: Path, road: Centreline, damages: list[PaintedDamage]) -> None:
-    features = []
+def _truths(road: Centreline, damages: list[PaintedDamage]) -> Iterator[Truth]:
     for damage in damages:
-        lon, lat = road.to_lonlat(*damage.centre)
         length_m, width_m = np.ptp(damage.outline, axis=0)
-        features.append(
-            {
-                "type": "Feature",
-                "geometry": {"type": "Point", "coordinates": [round(lon, 7), round(lat, 7)]},
-                "properties": {
-                    "class": CODES[damage.class_id],
-                    "along_m": round(damage.centre[0], 2),
-                    "length_m": round(float(length_m), 2),
-                    "width_m": round(float(width_m), 2),
-                },
-            }
-        )
-    text = json.dumps({"type": "FeatureCollection", "features": features}, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
+        properties = {
+            "class": CODES[damage.class_id],
+            "along_m": round(damage.centre[0], 2),
+            "length_m": round(float(length_m), 2),
+            "width_m": round(float(width_m), 2),
+        }
+        yield road.to_lonlat(*damage.centre), properties
