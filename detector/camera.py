@@ -78,6 +78,11 @@ class Camera:
         return float(self.to_image(0.0, HORIZON_M)[1])
 
     @property
+    def box_error_px(self) -> float:
+        """Standard error of a box edge."""
+        return BOX_ERROR_PX_AT_640 * self.width_px / 640
+
+    @property
     def hfov_deg(self) -> float:
         """The angle between the picture's left and right edges, in the middle of its height."""
         edge = self.width_px / 2 / self.focal_px
@@ -206,7 +211,7 @@ class Camera:
             (forward * self.yaw_sd_rad, -right * self.yaw_sd_rad),
             (-(height + lean * aside) * self.roll_sd_rad, -stretch * aside * self.roll_sd_rad),
         ]
-        box_rad = BOX_ERROR_PX_AT_640 * self.width_px / 640 / self.focal_px
+        box_rad = self.box_error_px / self.focal_px
         own_var = (
             (forward * box_rad) ** 2 + (lean * self.nod_sd_rad) ** 2,
             (stretch * box_rad) ** 2 + (stretch * self.nod_sd_rad) ** 2,

@@ -19,23 +19,30 @@ from detector.errors import N_, ModelError
 from detector.ultralytics_quiet import prepare
 
 DEFAULT_MODEL = Path(__file__).parent / "weights" / "roaddamage-1.pt"
+TASKS = ("detect", "segment")
 OVERLAP_IOU = 0.5
 """Boxes of one class that overlap more than this are one (non-maximum suppression)."""
 
 
 @dataclass(frozen=True)
 class Detections:
-    """One frame's boxes: `xyxy` (n, 4) px, `class_id` (n,) rows of the class table, `confidence` (n,)."""
+    """One frame's boxes: `xyxy` (n, 4) px, `class_id` (n,) rows of the class table, `confidence` (n,).
+
+    `outlines` are n polygons (k, 2) px, where the model gives outlines.
+    """
 
     xyxy: NDArray[np.float64]
     class_id: NDArray[np.int64]
     confidence: NDArray[np.float64]
+    outlines: list[NDArray[np.float64]] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.xyxy)
         shapes = (self.xyxy.shape, self.class_id.shape, self.confidence.shape)
         if shapes != ((n, 4), (n,), (n,)):
             raise ValueError(f"expected ((n, 4), (n,), (n,)), got {shapes}")
+        if self.outlines is not None and len(self.outlines) != n:
+            raise ValueError(f"{len(self.outlines)} outlines for {n} boxes")
 
     def __len__(self) -> int:
         return len(self.xyxy)
@@ -93,14 +100,18 @@ class Model:
                 device=self.device,
                 count=len(images),
             ) from error
-        return [self._detections(result.boxes) for result in results]
+        return [_detections(result, self._class_ids) for result in results]
 
-    def _detections(self, boxes: Any) -> Detections:
-        return Detections(
-            boxes.xyxy.cpu().numpy().astype(np.float64).reshape(-1, 4),
-            self._class_ids[boxes.cls.cpu().numpy().astype(np.int64)],
-            boxes.conf.cpu().numpy().astype(np.float64),
-        )
+
+def _detections(result: Any, class_ids: NDArray[np.int64]) -> Detections:
+    """What ultralytics found in one picture, in our terms."""
+    boxes, masks = result.boxes, result.masks
+    return Detections(
+        boxes.xyxy.cpu().numpy().astype(np.float64).reshape(-1, 4),
+        class_ids[boxes.cls.cpu().numpy().astype(np.int64)],
+        boxes.conf.cpu().numpy().astype(np.float64),
+        None if masks is None else [np.asarray(outline, np.float64) for outline in masks.xy],
+    )
 
 
 def _load(path: Path) -> Any:
@@ -110,7 +121,7 @@ def _load(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the file's inner format; what matters is raised
             model = YOLO(str(path.absolute()), task="detect")
-        if getattr(model, "task", None) != "detect" or not hasattr(model.model, "yaml"):
+        if getattr(model, "task", None) not in TASKS or not hasattr(model.model, "yaml"):
             raise TypeError("no detection network in it")
         return model
     except (

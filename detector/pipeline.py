@@ -24,7 +24,7 @@ from detector.horizon import WORK_WIDTH_PX, find_vanishing_point
 from detector.lenses import Lens
 from detector.model import Detections, Model
 from detector.orientation import astray
-from detector.sightings import Sighting, area
+from detector.sightings import AREA_M, Sighting, area
 from detector.telemetry.clock import Hints
 from detector.telemetry.fixes import Fixes
 from detector.tracking import Track, Tracker
@@ -260,8 +260,13 @@ def sighting_of(track: Track, drive: str, trajectory: Trajectory, model: str) ->
     covariance = axes @ np.diag([along_var, across_var]) @ axes.T
     covariance += np.eye(2) * (pose.accuracy_m**2 + ANTENNA_SD_M**2)
     lon, lat = trajectory.frame.to_lonlat(track.east_m, track.north_m)
-    length, width = (sharp.length_m, sharp.length_sd_m), (sharp.width_m, sharp.width_sd_m)
-    area_m2, area_sd_m2 = area(track.class_id, length, width)
+    size_m, size_sd_m = track.size
+    area_m2, area_sd_m2 = None, None
+    if sharp.forward_m <= AREA_M:
+        near = [area_m2 for forward_m, area_m2 in track.areas if forward_m <= AREA_M]
+        area_m2, area_sd_m2 = area(
+            track.class_id, size_m, size_sd_m, float(np.median(near)) if near else None
+        )
     (ee, en), (_, nn) = covariance.tolist()
     return Sighting(
         drive=drive,
@@ -271,10 +276,10 @@ def sighting_of(track: Track, drive: str, trajectory: Trajectory, model: str) ->
         lat=float(lat),
         covariance_m2=((ee, en), (en, nn)),
         heading_deg=math.degrees(pose.heading_rad) % 360,
-        length_m=length[0],
-        length_sd_m=length[1],
-        width_m=width[0],
-        width_sd_m=width[1],
+        length_m=float(size_m[0]),
+        length_sd_m=float(size_sd_m[0]),
+        width_m=float(size_m[1]),
+        width_sd_m=float(size_sd_m[1]),
         area_m2=area_m2,
         area_sd_m2=area_sd_m2,
         time_s=best.frame.time_s,

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from detector.classes import ALLIGATOR_CRACK, POTHOLE
 
+AREA_M = 8.0
+"""Further off an area is not told: its error is as large as itself (one degree of pitch: a third at 10 m)."""
 FILL = {ALLIGATOR_CRACK: 0.7, POTHOLE: math.pi / 4}
 """Share of its box on the ground that a damage of the class covers; cracks have no area."""
 FILL_SD_RATIO = 0.2
@@ -23,7 +25,7 @@ class Sighting:
     """One damage as one drive saw it; EPSG:4326, metres, seconds since the drive's first frame.
 
     `covariance_m2` is ((east², east·north), (east·north, north²)) in m², everything counted in.
-    `area_m2` is None for single cracks. `confidence` is the surest frame's.
+    `area_m2` is None for single cracks, and for what was never seen from within `AREA_M`. `confidence` is the surest frame's.
     """
 
     drive: str
@@ -61,12 +63,22 @@ def error_radius_m(covariance_m2: NDArray[np.float64]) -> float:
     return math.sqrt(CHI2_95 * float(np.linalg.eigvalsh(covariance_m2)[-1]))
 
 
+def area_from_box(class_id: int, size_m: NDArray[np.float64]) -> float | None:
+    """What a damage of the class covers of a box of that length and width (2,), m²; None for single cracks."""
+    return float(FILL[class_id] * size_m.prod()) if class_id in FILL else None
+
+
 def area(
-    class_id: int, length: tuple[float, float], width: tuple[float, float]
+    class_id: int, size_m: NDArray[np.float64], size_sd_m: NDArray[np.float64], outlined_m2: float | None
 ) -> tuple[float | None, float | None]:
-    """Area and its error in m² from (length, error) and (width, error) in metres."""
-    if class_id not in FILL:
+    """Area and its error in m²: of its outline where there is one, else of its box's (2,) length and width.
+
+    None for single cracks, which have none.
+    """
+    boxed_m2 = area_from_box(class_id, size_m)
+    if boxed_m2 is None:
         return None, None
-    area_m2 = FILL[class_id] * length[0] * width[0]
-    ratio = math.hypot(length[1] / max(length[0], 0.05), width[1] / max(width[0], 0.05))
-    return area_m2, area_m2 * math.hypot(ratio, FILL_SD_RATIO)
+    ratio = float(np.hypot(*(size_sd_m / np.maximum(size_m, 0.05))))
+    if outlined_m2 is not None:
+        return outlined_m2, outlined_m2 * ratio
+    return boxed_m2, boxed_m2 * math.hypot(ratio, FILL_SD_RATIO)

@@ -35,6 +35,15 @@ DRIFT_M, DRIFT_SHARE = 0.3, 0.03
 """What the trajectory may be off between two looks: by itself, and for each metre driven."""
 MISREAD = 6.0
 """What it costs at most to take one frame's class for a mistake of the detector."""
+LEAST_SIZE_M = 0.03
+CUT_SHARE = 0.015
+"""A box that ends this near the picture's edge may be cut off by it."""
+CUT_SD_M = 1.0
+"""A thing that goes on below the picture may be so much longer."""
+ALIGNED_SD_RAD = 0.06
+"""How far off the vehicle's heading a damage's sides run: a turned box is wider by its length, and longer."""
+EDGE_SHARE = 0.05
+"""Where a damage ends is a matter of opinion, to this share of its size."""
 SURE_ALONE = 0.45
 """One frame is enough for a detection this confident; a weaker one must be seen twice."""
 
@@ -59,11 +68,14 @@ class Footprint:
     shared_m: Floats
     own_var_m2: Floats
     length_m: float
-    length_sd_m: float
     width_m: float
-    width_sd_m: float
+    size_shared_sd_m: Floats
+    size_own_var_m2: Floats
+    """Of length and width (2,): the error that all frames share, and the variance of a frame's own."""
+    area_m2: float | None
+    """From the outline, where the model gives one."""
     cut: bool
-    """The box touches the picture's lower edge: the damage goes on nearer than can be seen."""
+    """The box touches the picture's lower edge or a side: the damage goes on where it can't be seen."""
 
     @property
     def worth(self) -> float:
@@ -85,6 +97,10 @@ class Track:
     north_m: float = 0.0
     seen_at_m: float = 0.0
     frames: set[int] = field(default_factory=set)
+    sizes: Floats = field(default_factory=lambda: np.zeros((2, 2)))
+    """Sums of weight, and of weight times size, (2, 2): length and width in columns."""
+    areas: list[tuple[float, float]] = field(default_factory=list)
+    """Areas of outlines with the distance each was seen from."""
 
     def add(self, seen: Footprint) -> None:
         """Take one more look into the track; positions are averaged by their precision."""
@@ -97,6 +113,10 @@ class Track:
         self.confidence = max(self.confidence, seen.confidence)
         self.seen_at_m = seen.pose.distance_m
         self.frames.add(seen.frame.index)
+        if not seen.cut:
+            self.sizes += np.array([[1, 1], [seen.length_m, seen.width_m]]) / seen.size_own_var_m2
+            if seen.area_m2 is not None:
+                self.areas.append((seen.forward_m, seen.area_m2))
         if self.sharpest is None or _sharpness(seen) > _sharpness(self.sharpest):
             self.sharpest = seen
         if self.best is None or seen.worth > self.best.worth:
@@ -113,6 +133,8 @@ class Track:
         self.confidence = max(self.confidence, part.confidence)
         self.seen_at_m = max(self.seen_at_m, part.seen_at_m)
         self.frames |= part.frames
+        self.sizes += part.sizes
+        self.areas += part.areas
         self.sharpest = max((self.looked_sharpest, part.looked_sharpest), key=_sharpness)
         self.best = max((self.looked_best, part.looked_best), key=lambda look: look.worth)
 
@@ -133,6 +155,20 @@ class Track:
         if self.sharpest is None:
             raise ValueError("a track without footprints has no sharpest look")
         return self.sharpest
+
+    @property
+    def size(self) -> tuple[Floats, Floats]:
+        """Length and width in metres (2,), and their standard errors: all whole looks by their precision.
+
+        What is wrong in all looks alike is the sharpest one's. A thing never seen whole is at least as
+        large as that one saw it.
+        """
+        sharp = self.looked_sharpest
+        if not self.sizes[0].all():
+            size = np.array([sharp.length_m, sharp.width_m])
+            return size, np.sqrt(sharp.size_shared_sd_m**2 + sharp.size_own_var_m2 + CUT_SD_M**2)
+        size = self.sizes[1] / self.sizes[0]
+        return size, np.sqrt(sharp.size_shared_sd_m**2 + 1 / self.sizes[0] + (EDGE_SHARE * size) ** 2)
 
     @property
     def believed(self) -> bool:
@@ -192,26 +228,24 @@ def footprints(frame: Frame, pose: Pose, detections: Detections, camera: Camera)
         return []
     camera = camera.braking(pose.acceleration_mps2)
     x1, y1, x2, y2 = detections.xyxy.T
+    cut_below = y2 > (1 - CUT_SHARE) * camera.height_px
+    cut = cut_below | (x1 < CUT_SHARE * camera.width_px) | (x2 > (1 - CUT_SHARE) * camera.width_px)
     y2 = np.minimum(y2, camera.height_px)
-    left, _ = camera.to_ground(x1, y2)
-    right, _ = camera.to_ground(x2, y2)
-    _, near = camera.to_ground((x1 + x2) / 2, y2)
-    _, far = camera.to_ground((x1 + x2) / 2, y1)
+    middle = (x1 + x2) / 2
+    _, near = camera.to_ground(middle, y2)
+    _, far = camera.to_ground(middle, y1)
     far = np.where(np.isfinite(far), far, np.inf)
     far = np.minimum(far, np.maximum(FARTHEST_M, near) + 5)
-    forward = (near + far) / 2
-    across, _ = camera.to_ground((x1 + x2) / 2, (y1 + y2) / 2)
-    across = np.where(np.isfinite(across), across, (left + right) / 2)
+    left, right = _sides(camera, detections.xyxy, far)
+    forward, across = (near + far) / 2, (left + right) / 2
     right_sd, forward_sd = camera.ground_sd(across, forward)
     shared, own_var = camera.ground_errors(across, forward)
     own_var = own_var + (np.stack([forward, across], -1) * pose.heading_sd_rad) ** 2
-    scale_sd = forward_sd / np.maximum(forward, 0.5)
-    cut = y2 > 0.985 * camera.height_px
-    forward_sd = np.hypot(forward_sd, np.where(cut, 1.0, 0.0))  # where it begins can't be seen
+    forward_sd = np.hypot(forward_sd, np.where(cut_below, CUT_SD_M, 0.0))  # where it begins can't be seen
+    size_shared_sd, size_own_var = _size_errors(camera, left, right, near, far)
     sin, cos = math.sin(pose.heading_rad), math.cos(pose.heading_rad)
     found = []
     for i in np.flatnonzero((near <= FARTHEST_M) & (near > 0)):
-        length, width = float(far[i] - near[i]), float(right[i] - left[i])
         found.append(
             Footprint(
                 frame=frame,
@@ -226,14 +260,59 @@ def footprints(frame: Frame, pose: Pose, detections: Detections, camera: Camera)
                 right_sd_m=float(right_sd[i]),
                 shared_m=shared[:, i],
                 own_var_m2=own_var[i],
-                length_m=length,
-                length_sd_m=2 * length * float(scale_sd[i]) + 0.05,
-                width_m=width,
-                width_sd_m=width * float(scale_sd[i]) + 0.03,
+                length_m=float(far[i] - near[i]),
+                width_m=float(right[i] - left[i]),
+                size_shared_sd_m=size_shared_sd[i],
+                size_own_var_m2=size_own_var[i],
+                area_m2=_area_m2(camera, detections.outlines[i]) if detections.outlines else None,
                 cut=bool(cut[i]),
             )
         )
     return found
+
+
+def _sides(camera: Camera, xyxy: Floats, far: Floats) -> tuple[Floats, Floats]:
+    """Left and right of things on the ground (n,) metres, as if each were a rectangle along the road.
+
+    A thing beside the way shows its far end on the inner side of its box, its near end on the outer.
+    """
+    x1, y1, x2, y2 = xyxy.T
+    rows = np.minimum(y2, camera.height_px), np.maximum(y1, camera.to_image(np.zeros(len(far)), far)[1])
+    sides = []
+    for x, outer in ((x1, -1), (x2, 1)):
+        at_near, at_far = (camera.to_ground(x, row)[0] for row in rows)
+        sides.append(np.where(at_near * outer > 0, at_near, at_far))
+    return sides[0], np.maximum(sides[1], sides[0] + LEAST_SIZE_M)
+
+
+def _size_errors(
+    camera: Camera, left: Floats, right: Floats, near: Floats, far: Floats
+) -> tuple[Floats, Floats]:
+    """Of length and width (n, 2): the standard error that all frames share, and the variance of their own.
+
+    Both edges of a box err by themselves; what errs alike in both (pitch, scale, yaw, roll) counts by its
+    difference.
+    """
+    corners = [camera.ground_errors(left, near), camera.ground_errors(right, far)]
+    shared = corners[1][0] - corners[0][0]
+    turned = ALIGNED_SD_RAD * np.stack([far - near, right - left], -1)
+    box_rad = camera.box_error_px / camera.focal_px
+    stretch = np.stack([(edge**2 + camera.height_m**2) / camera.height_m for edge in (near, far)])
+    along_var = stretch**2 * box_rad**2
+    nodding = (stretch[1] - stretch[0]) * camera.nod_sd_rad
+    # Each side is told by one of the box's columns, and by the row of the end that it belongs to.
+    slope = np.stack([left, right]) / np.maximum((near + far) / 2, 0.1)
+    across_var = ((near**2 + far**2) / 2 * box_rad**2 + slope**2 * along_var).sum(0)
+    own_var = np.stack([along_var.sum(0) + nodding**2, across_var + (slope.mean(0) * nodding) ** 2], -1)
+    return np.sqrt((shared**2).sum(0)[:, ::-1] + turned[:, ::-1] ** 2), own_var
+
+
+def _area_m2(camera: Camera, outline: Floats) -> float | None:
+    """What an outline (k, 2) px encloses on the ground; None where part of it is not on the ground or far off."""
+    right, forward = camera.to_ground(*outline.T) if len(outline) > 2 else (np.empty(0), np.empty(0))
+    if not len(right) or not np.isfinite(right).all() or forward.max() > FARTHEST_M:
+        return None
+    return float(abs((right * np.roll(forward, 1) - forward * np.roll(right, 1)).sum()) / 2)
 
 
 def _cost(track: Track, seen: Footprint) -> float:

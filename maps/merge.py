@@ -24,7 +24,7 @@ from scipy.spatial import cKDTree
 
 from detector.classes import CLASSES, NO_MATCH, mixing_price, severity
 from detector.errors import N_
-from detector.sightings import Sighting, error_radius_m
+from detector.sightings import Sighting, area_from_box, error_radius_m
 from detector.tracking import MISREAD
 from detector.trajectory import LocalFrame
 from maps.alignment import Pairs, shifts
@@ -381,10 +381,16 @@ def _fuse(group: list[Sighting]) -> tuple[float, float, NDArray[np.float64]]:
     return float(lonlat[0]), float(lonlat[1]), covariance
 
 
+def _covers_m2(class_id: int, seen: Sighting) -> float:
+    """The area that severity goes by: as told, else what such a damage covers of its box."""
+    boxed_m2 = area_from_box(class_id, np.array([seen.length_m, seen.width_m]))
+    return seen.area_m2 if seen.area_m2 is not None else boxed_m2 or 0.0
+
+
 def _damage(number: int, group: list[Sighting]) -> Damage:
     lon, lat, covariance = _fuse(group)
     class_id = _class_id(group)
-    sizes = [severity(class_id, s.length_m, s.width_m, s.area_m2 or s.length_m * s.width_m) for s in group]
+    sizes = [severity(class_id, s.length_m, s.width_m, _covers_m2(class_id, s)) for s in group]
     return Damage(
         number=number,
         class_id=class_id,

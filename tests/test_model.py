@@ -9,7 +9,7 @@ import pytest
 
 from detector.classes import CODES
 from detector.errors import ModelError
-from detector.model import DEFAULT_MODEL, Model
+from detector.model import DEFAULT_MODEL, Model, _detections
 
 
 class Trap:
@@ -92,3 +92,23 @@ def test_every_model_has_its_card() -> None:
         card = weights.with_suffix(".md").read_text()
         for word in ("Trained on", "Held out", "AP50", "Licence", "Not for"):
             assert word in card, f"{weights.stem}.md says nothing of {word!r}"
+
+
+def test_a_model_that_outlines_gives_its_outlines() -> None:
+    """With the result type that ultralytics' segmentation models give."""
+    import torch
+    from ultralytics.engine.results import Results
+
+    mask = torch.zeros(1, 60, 80)
+    mask[0, 20:40, 30:50] = 1
+    found = Results(
+        np.zeros((60, 80, 3), np.uint8),
+        "",
+        {0: "D40"},
+        boxes=torch.tensor([[30.0, 20.0, 50.0, 40.0, 0.8, 0.0]]),
+        masks=mask,
+    )
+    told = _detections(found, np.array([3]))
+    assert told.class_id.tolist() == [3]
+    assert told.outlines is not None
+    assert np.ptp(told.outlines[0], axis=0) == pytest.approx([20, 20], abs=1.5)

@@ -11,7 +11,7 @@ import pytest
 from detector.camera import Camera
 from detector.classes import ALLIGATOR_CRACK, LONGITUDINAL_CRACK, POTHOLE, TRANSVERSE_CRACK
 from detector.model import Detections
-from detector.tracking import Track, Tracker, footprints
+from detector.tracking import Footprint, Track, Tracker, footprints
 from detector.trajectory import Pose
 from detector.video import Frame
 
@@ -76,8 +76,8 @@ def test_each_damage_is_one_track_in_its_place(step_m: float, heading_deg: float
         east = along_m * math.sin(heading) + right_m * math.cos(heading)
         north = along_m * math.cos(heading) - right_m * math.sin(heading)
         assert math.hypot(track.east_m - east, track.north_m - north) < 0.6
-        assert track.sharpest is not None
-        assert track.sharpest.width_m == pytest.approx(0.6, abs=3 * track.sharpest.width_sd_m)
+        size_m, size_sd_m = track.size
+        assert size_m[1] == pytest.approx(0.6, abs=3 * size_sd_m[1])
 
 
 def test_many_damages_with_misses_are_counted_right() -> None:
@@ -143,3 +143,43 @@ def test_a_camera_turned_aside_measures_the_same_length(yaw_deg: float) -> None:
     found = detections([(float(min(u)), float(top), float(max(u)), float(np.mean(v)))], [POTHOLE], 0.9)
     (seen,) = footprints(Frame(0, 0.0, IMAGE), Pose(0, 0, 0, 10, 3, 0), found, camera)
     assert seen.length_m == pytest.approx(0.6, abs=0.12)
+
+
+def look(corners_m: np.ndarray, *, outlined: bool = False) -> Footprint:
+    """One look from the origin, heading north, at a thing with these corners (k, 2), right and forward."""
+    u, v = CAMERA.to_image(*corners_m.T)
+    box = np.array([[u.min(), v.min(), u.max(), v.max()]])
+    outlines = [np.column_stack([u, v])] if outlined else None
+    detections = Detections(box, np.array([POTHOLE]), np.array([0.9]), outlines)
+    pose = Pose(0.0, 0.0, 0.0, 10.0, 1.0, 0.0)
+    return footprints(Frame(0, 0.0, np.zeros((2, 2, 3), np.uint8)), pose, detections, CAMERA)[0]
+
+
+@pytest.mark.parametrize("right_m", [0.0, 0.4, 1.5, -2.5])
+@pytest.mark.parametrize("forward_m", [5.0, 12.0])
+@pytest.mark.parametrize(("length_m", "width_m"), [(0.5, 0.5), (2.0, 1.5), (3.0, 0.2), (0.2, 2.0)])
+def test_a_box_gives_the_rectangle_on_the_road(
+    right_m: float, forward_m: float, length_m: float, width_m: float
+) -> None:
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [width_m / 2, length_m / 2]
+    seen = look(corners + [right_m, forward_m])
+    assert (seen.length_m, seen.width_m) == pytest.approx((length_m, width_m), abs=0.02)
+    assert seen.area_m2 is None
+
+
+def test_an_outline_gives_the_area_of_any_shape() -> None:
+    angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    oval = np.column_stack([1.5 + 0.4 * np.cos(angle), 6.0 + 0.9 * np.sin(angle)])
+    assert look(oval, outlined=True).area_m2 == pytest.approx(np.pi * 0.4 * 0.9, rel=0.01)
+    corner = np.array([[0, 5], [2, 5], [2, 6], [1, 6], [1, 8], [0, 8]])
+    assert look(corner, outlined=True).area_m2 == pytest.approx(4.0)
+
+
+def test_sizes_of_many_looks_are_surer_than_of_one() -> None:
+    few, many = (drive(FIVE[:1], step_m=step_m, noise_px=3.0)[0] for step_m in (8.0, 0.5))
+    assert (many.size[1] <= few.size[1] + 1e-9).all()
+
+
+def test_what_the_pictures_edge_cuts_is_not_measured() -> None:
+    corners = np.array([[-4, 4], [0, 4], [0, 5], [-4, 5]])
+    assert look(corners).cut
