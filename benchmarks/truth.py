@@ -248,6 +248,37 @@ class HalfAYear:
     owner: dict[int, int]
 
 
+def orders(seeds: int) -> None:
+    """How much the damages depend on the order in which four drives are taken in."""
+    print("\norder of taking in (four drives, damage every 15 m, ten orders each)")
+    spread, rand = list[float](), list[float]()
+    for seed in range(seeds):
+        seen = _four_drives(seed)
+        rng = np.random.default_rng(seed)
+        counts, grouped = [], []
+        for _ in range(10):
+            known, told = Damages(), dict[int, list[int]]()
+            for index in rng.permutation(len(seen)).tolist():
+                told[index] = known.add(seen[index].sightings)
+            counts.append(len(known))
+            grouped.append(np.array([known.final(n) for index in range(len(seen)) for n in told[index]]))
+        spread.append((max(counts) - min(counts)) / float(np.mean(counts)))
+        rand.extend(adjusted_rand_index(grouped[0], other) for other in grouped[1:])
+    print(
+        f"largest difference in number: {interval(spread)}; adjusted Rand index of two orders: {interval(rand)}"
+    )
+
+
+def _four_drives(seed: int) -> list[Seen]:
+    city = City(seed, blocks=2)
+    seen = []
+    for number in range(4):
+        rng = np.random.default_rng(3000 + 100 * seed + number)
+        drive = CityDrive(city, city.route(rng, ROUTE_M), rng, CAMERA, day=float(number))
+        seen.append(drive_through(city, drive, f"drive {number}"))
+    return seen
+
+
 def _half_a_year(city: City, seed: int, dusk: set[int], *, light_told: bool = True) -> HalfAYear:
     """Drive each week, at dusk in those given; passes know that where `light_told`."""
     known, ways, owner = Damages(), list[Way](), dict[int, Counter[int]]()
@@ -370,6 +401,7 @@ PARTS: dict[str, Callable[[int], None]] = {
     "positions": positions,
     "sizes": sizes,
     "across": across_drives,
+    "orders": orders,
     "repairs": repairs,
     "million": a_million,
 }

@@ -129,3 +129,54 @@ def test_error_radius_holds_95_percent() -> None:
     covariance = np.array([[4.0, 1.0], [1.0, 2.0]])
     drawn = np.random.default_rng(0).multivariate_normal([0, 0], covariance, 20_000)
     assert (np.hypot(*drawn.T) < error_radius_m(covariance)).mean() == pytest.approx(0.97, abs=0.02)
+
+
+def drives_past(*places_m: float, of: int) -> list[list[Sighting]]:
+    """`of` drives that each saw potholes in these places, metres north."""
+    return [
+        [at(place, drive=f"d{number}", time_s=1.0 + i) for i, place in enumerate(places_m)]
+        for number in range(of)
+    ]
+
+
+def test_a_drive_that_saw_one_thing_twice_counts_it_once_and_a_second_such_drive_makes_it_two() -> None:
+    known = Damages()
+    for sightings in drives_past(0.0, of=3):
+        known.add(sightings)
+    again = [at(0, drive="x", time_s=1.0), at(4, drive="x", time_s=1.4)]
+    assert known.add(again) == [1, 1]
+    assert (len(known), known.split) == (1, {})
+    told = known.add([replace(one, drive="y") for one in again])
+    assert sorted(told) == [1, 2]
+    assert known.split == {2: 1}
+    assert sorted(len(damage.sightings) for damage in known.all()) == [2, 5]
+
+
+def test_a_new_damage_further_off_is_new_at_once() -> None:
+    known = Damages()
+    for sightings in drives_past(0.0, of=3):
+        known.add(sightings)
+    assert known.add([at(0, drive="x", time_s=1.0), at(12, drive="x", time_s=2.0)]) == [1, 2]
+
+
+def test_what_a_person_joined_or_parted_stays_so() -> None:
+    known = Damages()
+    for sightings in drives_past(0.0, 9.0, of=2):
+        known.add(sightings)
+    assert known.join(2, 1) == 1
+    assert known.final(2) == 1
+    fresh = known.keep_apart(1, [2, 3])
+    assert sorted(len(damage.sightings) for damage in known.all()) == [2, 2]
+    for sightings in drives_past(0.0, 0.6, of=2):
+        known.add([replace(one, drive=one.drive + "later") for one in sightings])
+    assert {known.final(1), known.final(fresh)} == {1, fresh}
+    with pytest.raises(ValueError, match="can't be a damage of their own"):
+        known.keep_apart(fresh, range(99))
+
+
+def test_the_number_a_person_knows_is_the_one_that_stays() -> None:
+    known = Damages()
+    known.add([at(0, drive="a"), at(30, drive="a", time_s=4.0)])
+    known.decided.add(2)
+    known._put_together(0, 1)
+    assert known.final(1) == 2
