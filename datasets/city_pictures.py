@@ -25,7 +25,7 @@ from scipy.spatial import cKDTree
 from datasets.city import HOME, LANE_M, STEP_M, City, CityDrive
 from datasets.course import Line
 from datasets.drive_files import Truth, write_gpx, write_truth, write_video
-from datasets.light import Light
+from datasets.light import Daylight
 from datasets.pavement import HALF_ROADWAY_M, PaintedDamage, Pavement
 from datasets.synthetic import DECOYS, NOD_RAD, Scene, box_in_view, paint_decoy
 from detector.classes import ALLIGATOR_CRACK, CODES, LONGITUDINAL_CRACK, TRANSVERSE_CRACK
@@ -177,7 +177,7 @@ def hill_per_m(east_m: float, north_m: float, heading_rad: float, hill_m: float)
 
 
 def frames(
-    drive: CityDrive, *, light: Light | None = None, hill_m: float = 0.0, seed: int = 0
+    drive: CityDrive, *, light: Daylight | None = None, hill_m: float = 0.0, seed: int = 0
 ) -> Iterator[Filmed]:
     """The drive's pictures in order; the same for the same `seed`, which sets nodding and sensor noise.
 
@@ -188,7 +188,7 @@ def frames(
 
 
 def _film(
-    road: PaintedRoute, drive: CityDrive, light: Light | None, hill_m: float, seed: int
+    road: PaintedRoute, drive: CityDrive, light: Daylight | None, hill_m: float, seed: int
 ) -> Iterator[tuple[Filmed, list[tuple[int, PaintedDamage]]]]:
     """Each picture, with the damages painted near it."""
     rng = np.random.default_rng((road.city.seed, 6, seed))
@@ -241,7 +241,7 @@ def _course(way: Floats, mark: float, east: float, north: float, heading: float)
 
 
 def write_city_drive(
-    folder: Path, drive: CityDrive, *, light: Light | None = None, hill_m: float = 0.0, seed: int = 0
+    folder: Path, drive: CityDrive, *, light: Daylight | None = None, hill_m: float = 0.0, seed: int = 0
 ) -> Path:
     """Write drive.mp4, drive.gpx, truth.geojson and camera.json; returns the video's path.
 

@@ -13,8 +13,8 @@ NOON_H, FIRST_H, LAST_H = 12.0, 5.0, 19.0
 
 
 @dataclass(frozen=True)
-class Light:
-    """Light on a street, and the exposure that a dashcam chooses in it; as it stands: shadowless day."""
+class Daylight:
+    """Daylight on a street, and the exposure that a dashcam chooses in it; as it stands: shadowless day."""
 
     gain: float = 1.0
     """Brightness of the street in the picture, after the camera's own doing."""
@@ -34,7 +34,7 @@ class Light:
     """Brightness of the pool of light ahead, of the road's own."""
 
     @classmethod
-    def at(cls, hour: float) -> Light:
+    def at(cls, hour: float) -> Daylight:
         """The light at an hour of a fine day, before noon as after it.
 
         Raises ValueError for hours of the night, from 19 to 5.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyproj import Geod
 
 from datasets.course import FARTHEST_M, Bend, Course, hill_reach, hill_rise
-from datasets.light import Light
+from datasets.light import Daylight
 from datasets.pavement import HALF_ROADWAY_M, HALF_WIDTH_M, PIXELS_PER_M, PaintedDamage, Pavement
 from detector.camera import Camera
 from detector.classes import (
@@ -107,7 +107,7 @@ class View:
         """Runs of rows by how coarse a copy of the road they need, and how much of the next coarser."""
         return _bands(self.forward_m[:, len(self.ray) // 2], steps=self.plain)
 
-    def backdrop(self, light: Light, sun: float) -> Bytes:
+    def backdrop(self, light: Daylight, sun: float) -> Bytes:
         """Sky, and ground without a road, (H, 1, 3) uint8."""
         rows = np.arange(len(self.forward_m), dtype=np.float64)[:, None, None]
         ground = np.multiply((150, 150, 146), light.gain * np.array(light.colour))
@@ -200,11 +200,15 @@ class Scene:
     """A painted road and its surroundings, seen by a camera driven along it."""
 
     def __init__(
-        self, pavement: Pavement | None, camera: Camera, rng: np.random.Generator, light: Light | None = None
+        self,
+        pavement: Pavement | None,
+        camera: Camera,
+        rng: np.random.Generator,
+        light: Daylight | None = None,
     ) -> None:
         """Without a pavement, a road must be laid before the first look."""
         self.camera = camera
-        self.light = light or Light()
+        self.light = light or Daylight()
         if pavement is not None:
             self.lay(pavement.picture())
         self.facade = _facade(rng)

@@ -16,7 +16,7 @@ import pytest
 from datasets.city import HOME, City, CityDrive, Mount
 from datasets.city_pictures import PIECE_M, PaintedRoute, Places, frames, hill_per_m, write_city_drive
 from datasets.course import STEEPEST_PER_M
-from datasets.light import Light
+from datasets.light import Daylight
 from detector.camera import Camera
 from detector.classes import CODES
 from detector.footage import find_drives
@@ -40,7 +40,7 @@ def a_drive(
 
 def test_the_same_seed_is_the_same_film() -> None:
     one, other, third = (
-        list(islice(frames(a_drive(), light=Light.at(18.0), seed=seed), 3)) for seed in (0, 0, 1)
+        list(islice(frames(a_drive(), light=Daylight.at(18.0), seed=seed), 3)) for seed in (0, 0, 1)
     )
     for first, second in zip(one, other, strict=True):
         assert np.array_equal(first.frame.image, second.frame.image)
@@ -110,7 +110,7 @@ def test_hills_are_a_street_s() -> None:
 
 def test_a_written_drive_is_found_with_its_fixes(tmp_path: Path) -> None:
     drive = a_drive(fps=1.0, length_m=100.0)
-    video = write_city_drive(tmp_path / "drive", drive, light=Light.at(17.0))
+    video = write_city_drive(tmp_path / "drive", drive, light=Daylight.at(17.0))
     (found,) = find_drives([tmp_path])
     assert found.path == video
     assert not found.faults

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from datasets.course import Bend, Course, Line
-from datasets.light import Light
+from datasets.light import Daylight
 from datasets.pavement import PaintedDamage, Pavement
 from datasets.sample_drive import LANE_M, SAMPLE_SEED, sample_camera, sample_road, write_sample_drive
 from datasets.synthetic import (
@@ -171,23 +171,23 @@ def test_dusk_is_darker_and_noisier_than_noon() -> None:
     pavement = Pavement(30.0, np.random.default_rng(1))
 
     def brightness_and_noise(hour: float) -> tuple[float, float]:
-        scene = Scene(pavement, sample_camera(), np.random.default_rng(2), Light.at(hour))
+        scene = Scene(pavement, sample_camera(), np.random.default_rng(2), Daylight.at(hour))
         one, other = (scene.frame(2.0, LANE_M, 0.0).astype(float) for _ in range(2))
         return float(one.mean()), float((one - other).std())
 
     noon, evening, dusk = (brightness_and_noise(hour) for hour in (12.0, 17.5, 19.0))
     assert noon[0] > 1.2 * evening[0] > 1.5 * dusk[0]
     assert noon[1] < evening[1] < dusk[1]
-    assert Light.at(9.0) == Light.at(15.0)
+    assert Daylight.at(9.0) == Daylight.at(15.0)
     with pytest.raises(ValueError, match="hour 22"):
-        Light.at(22.0)
+        Daylight.at(22.0)
 
 
 def test_headlights_light_the_road_ahead_and_speed_smears_it() -> None:
     pavement = Pavement(60.0, np.random.default_rng(1))
 
-    def sharpness(speed_mps: float, change: Callable[[Light], Light] = lambda light: light) -> float:
-        light = change(replace(Light.at(19.0), noise_sd=0.0))
+    def sharpness(speed_mps: float, change: Callable[[Daylight], Daylight] = lambda light: light) -> float:
+        light = change(replace(Daylight.at(19.0), noise_sd=0.0))
         scene = Scene(pavement, sample_camera(), np.random.default_rng(2), light)
         picture = scene.look(2.0, Bend(0.0, LANE_M), speed_mps=speed_mps)[400:, 300:660]
         return float(picture.astype(float).std(0).mean())
