@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from detector.classes import CODES
 from detector.errors import N_, ModelError
+from detector.reliability import read_reliability
 from detector.ultralytics_quiet import prepare
 
 DEFAULT_MODEL = Path(__file__).parent / "weights" / "roaddamage-1.pt"
@@ -51,8 +52,8 @@ class Detections:
 class Model:
     """A YOLO model on one device.
 
-    `name`, `sha256` and `device` say which in every report; `batch` is how many pictures at once
-    suit the device.
+    `name`, `sha256` and `device` say which in every report; `reliability` what its scores are worth;
+    `batch` is how many pictures at once suit the device.
     """
 
     def __init__(self, path: Path = DEFAULT_MODEL, device: str = "auto") -> None:
@@ -72,6 +73,7 @@ class Model:
         self.device = _device(device)
         self._yolo = _load(path)
         self._class_ids = _class_ids(path, self._yolo.names)
+        self.reliability = read_reliability(path)
         self.image_px = int(self._yolo.overrides.get("imgsz") or 640)
         self._half = self.device.startswith("cuda")
         self.batch = 32 if self._half else 8

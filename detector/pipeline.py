@@ -24,6 +24,7 @@ from detector.horizon import WORK_WIDTH_PX, find_vanishing_point
 from detector.lenses import Lens
 from detector.model import Detections, Model
 from detector.orientation import astray
+from detector.reliability import Reliability
 from detector.sightings import AREA_M, Sighting, area
 from detector.telemetry.clock import Hints
 from detector.telemetry.fixes import Fixes
@@ -163,7 +164,7 @@ def detect_drive(
     def keep(tracks: Iterable[Track]) -> None:
         for track in tracks:
             number = f"{drive.name}-{len(sightings) + 1:04d}"
-            sighting = sighting_of(track, drive.name, trajectory, model.name)
+            sighting = sighting_of(track, drive.name, trajectory, model.name, model.reliability)
             picture, crop = write_evidence(evidence, number, track.looked_best, track.class_id)
             sightings.append(replace(sighting, evidence=picture, crop=crop))
 
@@ -245,7 +246,9 @@ def _detections(
             yield frame, detections
 
 
-def sighting_of(track: Track, drive: str, trajectory: Trajectory, model: str) -> Sighting:
+def sighting_of(
+    track: Track, drive: str, trajectory: Trajectory, model: str, reliability: Reliability | None = None
+) -> Sighting:
     """A finished track as a sighting, as yet without evidence.
 
     The covariance is the sharpest single look's, not a mean's: what is wrong with the camera's
@@ -271,7 +274,7 @@ def sighting_of(track: Track, drive: str, trajectory: Trajectory, model: str) ->
     return Sighting(
         drive=drive,
         class_id=track.class_id,
-        confidence=track.confidence,
+        confidence=float((reliability or Reliability.unknown()).probability(track.class_id, track.score)),
         lon=float(lon),
         lat=float(lat),
         covariance_m2=((ee, en), (en, nn)),

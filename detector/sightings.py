@@ -25,7 +25,8 @@ class Sighting:
     """One damage as one drive saw it; EPSG:4326, metres, seconds since the drive's first frame.
 
     `covariance_m2` is ((east², east·north), (east·north, north²)) in m², everything counted in.
-    `area_m2` is None for single cracks, and for what was never seen from within `AREA_M`. `confidence` is the surest frame's.
+    `area_m2` is None for single cracks, and for what was never seen from within `AREA_M`. `confidence` is
+    the probability that it is there, as the model's `Reliability` has it for all its looks together.
     """
 
     drive: str

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from scipy.special import expit, logit
 
 from detector.camera import Camera
 from detector.classes import mixing_price
@@ -92,6 +93,9 @@ class Track:
     sharpest: Footprint | None = None
     best: Footprint | None = None
     confidence: float = 0.0
+    """The surest look's."""
+    score_sum: float = 0.0
+    """Log-odds of all looks' scores."""
     information: float = 0.0
     east_m: float = 0.0
     north_m: float = 0.0
@@ -111,6 +115,7 @@ class Track:
         self.footprints += 1
         self.class_votes[seen.class_id] += seen.confidence
         self.confidence = max(self.confidence, seen.confidence)
+        self.score_sum += float(logit(np.clip(seen.confidence, 0.001, 0.999)))
         self.seen_at_m = seen.pose.distance_m
         self.frames.add(seen.frame.index)
         if not seen.cut:
@@ -131,6 +136,7 @@ class Track:
         self.footprints += part.footprints
         self.class_votes += part.class_votes
         self.confidence = max(self.confidence, part.confidence)
+        self.score_sum += part.score_sum
         self.seen_at_m = max(self.seen_at_m, part.seen_at_m)
         self.frames |= part.frames
         self.sizes += part.sizes
@@ -155,6 +161,14 @@ class Track:
         if self.sharpest is None:
             raise ValueError("a track without footprints has no sharpest look")
         return self.sharpest
+
+    @property
+    def score(self) -> float:
+        """All looks' scores taken together, as witnesses who all saw the same: the mean of their log-odds.
+
+        (A logarithmic opinion pool, Genest and Zidek 1986: what looks like damage does so in every frame.)
+        """
+        return float(expit(self.score_sum / self.footprints))
 
     @property
     def size(self) -> tuple[Floats, Floats]:

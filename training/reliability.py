@@ -1,0 +1,109 @@
+"""Fits what a model's scores are worth, on labelled pictures it was not trained on.
+
+    python -m training.reliability --model weights.pt --list held_out.txt
+
+`--list` names pictures, one a line, in `images/` folders beside `labels/` (YOLO txt). The curves are written
+beside the weights; the table printed shows, score by score, what was stated and what was true.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.model import Detections, Model
+from detector.reliability import Reliability, fitted, write_reliability
+
+Floats = NDArray[np.float64]
+
+LEAST_SCORE, SAME_IOU = 0.1, 0.5
+BANDS = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
+
+
+def iou(one: Floats, other: Floats) -> Floats:
+    """Overlap of boxes (n, 4) with boxes (m, 4), xyxy: (n, m), intersection over union."""
+    low = np.maximum(one[:, None, :2], other[None, :, :2])
+    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(-1)
+    area, other_area = ((boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (one, other))
+    return np.asarray(shared / np.maximum(area[:, None] + other_area - shared, 1e-9), float)
+
+
+def true_boxes(found: Detections, xyxy: Floats, class_id: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which boxes (n,) lie on a label of their class; each label is found once, by the surest box."""
+    overlap = iou(found.xyxy, xyxy) * (found.class_id[:, None] == class_id)
+    true = np.zeros(len(found), bool)
+    for index in np.argsort(-found.confidence) if len(class_id) else ():
+        best = int(overlap[index].argmax())
+        if overlap[index, best] >= SAME_IOU:
+            true[index] = True
+            overlap[:, best] = 0
+    return true
+
+
+def read_labels(path: Path, width_px: int, height_px: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Boxes (n, 4) xyxy px and classes (n,) of a YOLO label file; none where there is no file."""
+    rows = np.array(
+        [line.split()[:5] for line in path.read_text().splitlines()] if path.exists() else [], float
+    )
+    rows = rows.reshape(-1, 5)
+    middle, half = rows[:, 1:3], rows[:, 3:5] / 2
+    xyxy = np.hstack([middle - half, middle + half]) * [width_px, height_px, width_px, height_px]
+    return xyxy, rows[:, 0].astype(np.int64)
+
+
+def judged(model: Model, pictures: list[Path]) -> Iterator[tuple[Detections, NDArray[np.bool_]]]:
+    """What the model finds in each picture, and which of it is true."""
+    for path in pictures:
+        image = cv2.imread(str(path))
+        if image is None:
+            continue
+        label = path.parent.parent / "labels" / f"{path.stem}.txt"
+        (found,) = model.detect([np.asarray(image[..., ::-1], np.uint8)], LEAST_SCORE)
+        yield found, true_boxes(found, *read_labels(label, image.shape[1], image.shape[0]))
+
+
+def table(stated: Floats, true: NDArray[np.bool_]) -> str:
+    """What was stated and what was true, by bands of what was stated, and the expected calibration error."""
+    lines, error = [f"{'stated':>10}{'boxes':>8}{'mean':>8}{'true':>8}"], 0.0
+    for low, high in pairwise(BANDS.tolist()):
+        mine = (stated >= low) & (stated < high)
+        if mine.any():
+            mean, share = float(stated[mine].mean()), float(true[mine].mean())
+            error += mine.mean() * abs(mean - share)
+            lines.append(f"{low:4.1f} – {high:3.1f}{mine.sum():8}{mean:8.2f}{share:8.2f}")
+    return "\n".join([*lines, f"expected calibration error {error:.3f}"])
+
+
+def main() -> None:
+    """Fit on one half of the pictures, show both halves' tables, then fit on all and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--list", type=Path, required=True)
+    options = parser.parse_args()
+    pictures = [Path(line) for line in options.list.read_text().split("\n") if line]
+    parts = list(judged(Model(options.model), pictures))
+    class_id, score = (
+        np.concatenate([getattr(one, name) for one, _ in parts]) for name in ("class_id", "confidence")
+    )
+    true = np.concatenate([flags for _, flags in parts])
+    half = np.concatenate([np.full(len(found), index % 2) for index, (found, _) in enumerate(parts)])
+    other = fitted(class_id[half == 0], score[half == 0], true[half == 0])
+    test = half == 1
+    print("scores as they are, on half of the pictures\n" + table(score[test], true[test]))
+    print(
+        "the same, by curves fitted on the other half\n"
+        + table(other.probability(class_id[test], score[test]), true[test])
+    )
+    curves: Reliability = fitted(class_id, score, true)
+    print(write_reliability(options.model, curves))
+
+
+if __name__ == "__main__":
+    main()
