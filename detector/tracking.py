@@ -27,6 +27,8 @@ FARTHEST_M = 20.0
 """Boxes whose near edge lies further off are left for later frames, which see them better."""
 GATE = 9.21
 """99 % quantile of chi-squared with two degrees of freedom."""
+GATE_AT_ONCE = 1.0
+"""For tracks that one frame has both of: a box of another thing may have got into one."""
 FORGET_M = 30.0
 """A track not seen over this much road is finished."""
 SLACK, EXTENT = 0.3, 0.15
@@ -36,6 +38,7 @@ DRIFT_M, DRIFT_SHARE = 0.3, 0.03
 """What the trajectory may be off between two looks: by itself, and for each metre driven."""
 MISREAD = 6.0
 """What it costs at most to take one frame's class for a mistake of the detector."""
+PART_SHARE = 0.5
 LEAST_SIZE_M = 0.03
 CUT_SHARE = 0.015
 """A box that ends this near the picture's edge may be cut off by it."""
@@ -224,11 +227,11 @@ class Tracker:
         return self._finished(done)
 
     def _finished(self, done: list[Track]) -> list[Track]:
-        """Of these, the ones to report; parts of one thing, never seen at once, are put together."""
+        """Of these, the ones to report; parts of one thing, hardly ever seen at once, are put together."""
         whole: list[Track] = []
         for part in sorted(done, key=lambda track: -track.footprints):
             for track in whole + self.live:
-                if not track.frames & part.frames and _cost(track, part.looked_sharpest) < GATE:
+                if _cost(track, part.looked_sharpest) < _part_gate(track, part):
                     track.take(part)
                     break
             else:
@@ -236,14 +239,27 @@ class Tracker:
         return [track for track in whole if track.believed]
 
 
+def _part_gate(track: Track, part: Track) -> float:
+    """What the two may be apart to be one: less where a frame shows both, nothing where most frames do."""
+    both = len(track.frames & part.frames)
+    if not both:
+        return GATE
+    return GATE_AT_ONCE if 2 * both <= len(part.frames) else 0.0
+
+
 def footprints(frame: Frame, pose: Pose, detections: Detections, camera: Camera) -> list[Footprint]:
-    """A frame's boxes on the ground; those above the horizon or too far off are left out."""
+    """A frame's boxes on the ground; those above the horizon or too far off are left out.
+
+    So is a box that shares much with a surer one of its class: it is part of the same thing.
+    """
     if not len(detections):
         return []
+    part = _parts(detections)
     camera = camera.braking(pose.acceleration_mps2)
     x1, y1, x2, y2 = detections.xyxy.T
     cut_below = y2 > (1 - CUT_SHARE) * camera.height_px
-    cut = cut_below | (x1 < CUT_SHARE * camera.width_px) | (x2 > (1 - CUT_SHARE) * camera.width_px)
+    cut_aside = (x1 < CUT_SHARE * camera.width_px) | (x2 > (1 - CUT_SHARE) * camera.width_px)
+    cut = cut_below | cut_aside
     y2 = np.minimum(y2, camera.height_px)
     middle = (x1 + x2) / 2
     _, near = camera.to_ground(middle, y2)
@@ -255,11 +271,13 @@ def footprints(frame: Frame, pose: Pose, detections: Detections, camera: Camera)
     right_sd, forward_sd = camera.ground_sd(across, forward)
     shared, own_var = camera.ground_errors(across, forward)
     own_var = own_var + (np.stack([forward, across], -1) * pose.heading_sd_rad) ** 2
-    forward_sd = np.hypot(forward_sd, np.where(cut_below, CUT_SD_M, 0.0))  # where it begins can't be seen
+    # Where a thing begins that the picture's edge cuts can't be seen.
+    cut_var = CUT_SD_M**2 * np.stack([cut_aside, cut_below], -1)
+    forward_sd, own_var = np.hypot(forward_sd, CUT_SD_M * cut_below), own_var + cut_var
     size_shared_sd, size_own_var = _size_errors(camera, left, right, near, far)
     sin, cos = math.sin(pose.heading_rad), math.cos(pose.heading_rad)
     found = []
-    for i in np.flatnonzero((near <= FARTHEST_M) & (near > 0)):
+    for i in np.flatnonzero((near <= FARTHEST_M) & (near > 0) & ~part):
         found.append(
             Footprint(
                 frame=frame,
@@ -283,6 +301,18 @@ def footprints(frame: Frame, pose: Pose, detections: Detections, camera: Camera)
             )
         )
     return found
+
+
+def _parts(detections: Detections) -> NDArray[np.bool_]:
+    """Which boxes (n,) share `PART_SHARE` with a surer one of their class, of the smaller of the two."""
+    boxes = detections.xyxy
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    area = np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(1), 1e-9)
+    shared = np.clip(high - low, 0, None).prod(-1) / np.minimum(area[:, None], area[None, :])
+    surer = detections.confidence[None, :] > detections.confidence[:, None]
+    same = detections.class_id[None, :] == detections.class_id[:, None]
+    return np.asarray(((shared > PART_SHARE) & surer & same).any(1))
 
 
 def _sides(camera: Camera, xyxy: Floats, far: Floats) -> tuple[Floats, Floats]:

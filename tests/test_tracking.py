@@ -183,3 +183,17 @@ def test_sizes_of_many_looks_are_surer_than_of_one() -> None:
 def test_what_the_pictures_edge_cuts_is_not_measured() -> None:
     corners = np.array([[-4, 4], [0, 4], [0, 5], [-4, 5]])
     assert look(corners).cut
+
+
+def test_a_box_in_a_surer_one_of_its_class_is_part_of_it() -> None:
+    whole, inside = (400.0, 450.0, 640.0, 560.0), (520.0, 470.0, 620.0, 540.0)
+    boxes = Detections(np.array([inside, whole]), np.array([ALLIGATOR_CRACK] * 2), np.array([0.4, 0.9]))
+    pose, frame = Pose(0.0, 0.0, 0.0, 10.0, 1.0, 0.0), Frame(0, 0.0, IMAGE)
+    assert [one.confidence for one in footprints(frame, pose, boxes, CAMERA)] == [0.9]
+    other = replace(boxes, class_id=np.array([POTHOLE, ALLIGATOR_CRACK]))
+    assert len(footprints(frame, pose, other, CAMERA)) == 2, "a pothole in cracks is a thing of its own"
+
+
+def test_two_things_seen_side_by_side_in_most_frames_are_not_put_together() -> None:
+    close = [(40.0, 0.0, POTHOLE), (40.9, 0.0, POTHOLE)]
+    assert len(drive(close, step_m=1.0)) == 2
