@@ -97,6 +97,7 @@ def read_dataset(folder: Path) -> Dataset:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             table = csv.DictReader(file)
+            missing = set(COLUMNS) - set(table.fieldnames or ())
             rows = list(table)
     except OSError as error:
         raise DatasetError(
@@ -106,7 +107,7 @@ def read_dataset(folder: Path) -> Dataset:
         ) from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise DatasetError(N_("{path} is not a manifest: {reason}."), path=path, reason=error) from error
-    if missing := set(COLUMNS) - set(table.fieldnames or ()):
+    if missing:
         raise DatasetError(
             N_("{path} is not a manifest: {reason}."), path=path, reason=f"no {', '.join(sorted(missing))}"
         )
