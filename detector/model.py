@@ -71,7 +71,7 @@ class Model:
         prepare()
         self.name = path.stem
         self.device = _device(device)
-        self._yolo = _load(path)
+        self._yolo = checked_yolo(path)
         self._class_ids = _class_ids(path, self._yolo.names)
         self.reliability = read_reliability(path)
         self.image_px = int(self._yolo.overrides.get("imgsz") or 640)
@@ -116,7 +116,8 @@ def _detections(result: Any, class_ids: NDArray[np.int64]) -> Detections:
     )
 
 
-def _load(path: Path) -> Any:
+def checked_yolo(path: Path) -> Any:
+    """Ultralytics' model of a checkpoint, from which no code can run. Raises ModelError for another file."""
     from ultralytics.models import YOLO
 
     try:

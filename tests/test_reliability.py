@@ -13,7 +13,7 @@ from detector.errors import ModelError
 from detector.model import DEFAULT_MODEL, Detections, Model
 from detector.reliability import Reliability, fitted, read_reliability, write_reliability
 from detector.tracking import Track
-from training.reliability import iou, read_labels, table, true_boxes
+from training.reliability import iou, table, true_boxes
 
 
 def boxes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -81,11 +81,3 @@ def test_each_label_is_found_once_by_the_surest_box_of_its_class() -> None:
     labels = np.array([[0, 0, 10, 10], [50, 50, 60, 60.0]])
     assert true_boxes(found, labels, np.array([3, 3])).tolist() == [False, True, False]
     assert iou(labels, labels) == pytest.approx(np.eye(2))
-
-
-def test_labels_are_read_in_pixels(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text("3 0.5 0.5 0.2 0.4\n")
-    xyxy, class_id = read_labels(path, 100, 50)
-    assert (xyxy.tolist(), class_id.tolist()) == ([[40, 15, 60, 35]], [3])
-    assert len(read_labels(tmp_path / "none.txt", 100, 50)[0]) == 0

@@ -9,18 +9,22 @@ beside the weights; the table printed shows, score by score, what was stated and
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from datasets.dataset import read_labels
 from detector.model import Detections, Model
 from detector.reliability import Reliability, fitted, write_reliability
 
 Floats = NDArray[np.float64]
+LabelledPicture = tuple[Path, Floats, NDArray[np.int64]]
+"""A picture's file, its true boxes (n, 4) xyxy px, and their classes (n,)."""
 
 LEAST_SCORE, SAME_IOU = 0.1, 0.5
 BANDS = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
@@ -47,26 +51,36 @@ def true_boxes(found: Detections, xyxy: Floats, class_id: NDArray[np.int64]) -> 
     return true
 
 
-def read_labels(path: Path, width_px: int, height_px: int) -> tuple[Floats, NDArray[np.int64]]:
-    """Boxes (n, 4) xyxy px and classes (n,) of a YOLO label file; none where there is no file."""
-    rows = np.array(
-        [line.split()[:5] for line in path.read_text().splitlines()] if path.exists() else [], float
-    )
-    rows = rows.reshape(-1, 5)
-    middle, half = rows[:, 1:3], rows[:, 3:5] / 2
-    xyxy = np.hstack([middle - half, middle + half]) * [width_px, height_px, width_px, height_px]
-    return xyxy, rows[:, 0].astype(np.int64)
-
-
-def judged(model: Model, pictures: list[Path]) -> Iterator[tuple[Detections, NDArray[np.bool_]]]:
-    """What the model finds in each picture, and which of it is true."""
-    for path in pictures:
+def judged(
+    model: Model, pictures: Iterable[LabelledPicture]
+) -> Iterator[tuple[Detections, NDArray[np.bool_]]]:
+    """What the model finds in each picture that can be read, and which of it is true."""
+    for path, xyxy, class_id in pictures:
         image = cv2.imread(str(path))
         if image is None:
             continue
-        label = path.parent.parent / "labels" / f"{path.stem}.txt"
         (found,) = model.detect([np.asarray(image[..., ::-1], np.uint8)], LEAST_SCORE)
-        yield found, true_boxes(found, *read_labels(label, image.shape[1], image.shape[0]))
+        yield found, true_boxes(found, xyxy, class_id)
+
+
+def fit_on(model: Model, pictures: Iterable[LabelledPicture]) -> Reliability:
+    """What the model's scores are worth on these pictures; taken at their word where it finds nothing in them."""
+    parts = list(judged(model, pictures))
+    if not sum(len(found) for found, _ in parts):
+        return Reliability.unknown()
+    return fitted(*_columns(parts))
+
+
+def _columns(
+    parts: list[tuple[Detections, NDArray[np.bool_]]],
+) -> tuple[NDArray[np.int64], Floats, NDArray[np.bool_]]:
+    """Class, score and truth of all boxes, (n,) each."""
+    found = [one for one, _ in parts]
+    return (
+        np.concatenate([one.class_id for one in found]),
+        np.concatenate([one.confidence for one in found]),
+        np.concatenate([true for _, true in parts]),
+    )
 
 
 def table(stated: Floats, true: NDArray[np.bool_]) -> str:
@@ -82,27 +96,25 @@ def table(stated: Floats, true: NDArray[np.bool_]) -> str:
 
 
 def main() -> None:
-    """Fit on one half of the pictures, show both halves' tables, then fit on all and write."""
+    """Fit on one half of the pictures, show both tables for the other half, then fit on all and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--list", type=Path, required=True)
     options = parser.parse_args()
-    pictures = [Path(line) for line in options.list.read_text().split("\n") if line]
-    parts = list(judged(Model(options.model), pictures))
-    class_id, score = (
-        np.concatenate([getattr(one, name) for one, _ in parts]) for name in ("class_id", "confidence")
-    )
-    true = np.concatenate([flags for _, flags in parts])
-    half = np.concatenate([np.full(len(found), index % 2) for index, (found, _) in enumerate(parts)])
-    other = fitted(class_id[half == 0], score[half == 0], true[half == 0])
-    test = half == 1
-    print("scores as they are, on half of the pictures\n" + table(score[test], true[test]))
-    print(
-        "the same, by curves fitted on the other half\n"
-        + table(other.probability(class_id[test], score[test]), true[test])
-    )
-    curves: Reliability = fitted(class_id, score, true)
-    print(write_reliability(options.model, curves))
+    paths = [Path(line) for line in options.list.read_text().split("\n") if line]
+    parts = list(judged(Model(options.model), (_labelled(path) for path in paths)))
+    other = fitted(*_columns(parts[::2]))
+    class_id, score, true = _columns(parts[1::2])
+    print("scores as they are, on half of the pictures\n" + table(score, true))
+    print("the same, by curves fitted on the other half\n" + table(other.probability(class_id, score), true))
+    print(write_reliability(options.model, fitted(*_columns(parts))))
+
+
+def _labelled(path: Path) -> LabelledPicture:
+    xyxy, class_id = read_labels(path.parent.parent / "labels" / f"{path.stem}.txt")
+    with Image.open(path) as picture:
+        width_px, height_px = picture.size
+    return path, xyxy * [width_px, height_px, width_px, height_px], class_id
 
 
 if __name__ == "__main__":
