@@ -135,10 +135,10 @@ def _picture(folder: Path, row: dict[str, str], line: int) -> Picture:
     return replace(picture, xyxy=xyxy, class_id=class_id)
 
 
-def read_labels(path: Path) -> tuple[Floats, NDArray[np.int64]]:
+def read_labels(path: Path, classes_known: int = len(CLASSES)) -> tuple[Floats, NDArray[np.int64]]:
     """Boxes (n, 4) xyxy as shares, and classes (n,), of a YOLO label file; none where there is no file.
 
-    Raises DatasetError, naming file and line, for a class outside the table, boxes in pixels, or no box.
+    `classes_known` is how many classes there are, where they are not those of the class table. Raises DatasetError, naming file and line, for a class outside the table, boxes in pixels, or no box.
     """
     if not path.exists():
         return np.empty((0, 4)), np.empty(0, np.int64)
@@ -153,13 +153,13 @@ def read_labels(path: Path) -> tuple[Floats, NDArray[np.int64]]:
             raise DatasetError(
                 N_("{path}, line {line}: not `class x y width height`."), path=path, line=number
             ) from error
-        if not 0 <= class_id < len(CLASSES):
+        if not 0 <= class_id < classes_known:
             raise DatasetError(
                 N_("{path}, line {line}: class {class_id} is outside the table (0 to {last})."),
                 path=path,
                 line=number,
                 class_id=class_id,
-                last=len(CLASSES) - 1,
+                last=classes_known - 1,
             )
         box = np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
         if not (np.isfinite(box).all() and width > 0 and height > 0):
