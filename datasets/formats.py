@@ -291,7 +291,7 @@ def _task(task: dict[str, Any], path: Path, pictures: PictureFiles) -> Labelled:
         return Labelled(name, image, None, path)
     results = meant[-1]["result"]
     one = Labelled(name, image, (), path, unit=(100, 100))
-    boxes = []
+    boxes: list[Box] = []
     for result in results:
         if result["type"] != "rectanglelabels":
             one = replace(one, not_boxes=one.not_boxes + ("from_name" in result))

@@ -66,8 +66,7 @@ class Leakage:
                 )
             )
         for part, counts in self.counts.items():
-            told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-            lines.append(f"{part or '-'}: {told}")
+            lines.append(f"{part}: {counts_text(counts, _)}")
         return "\n".join(lines)
 
 
@@ -212,8 +211,14 @@ def _leakage(pictures: Sequence[Picture], groups: list[list[int]], by: str, tied
     )
 
 
+def counts_text(counts: dict[str, int], translate: Translate = str) -> str:
+    """What `counted` gives, as a line for people."""
+    words = {"pictures": N_("pictures"), "clean": N_("without damage")}
+    return ", ".join(f"{translate(words.get(name, name))} {count:,}" for name, count in counts.items())
+
+
 def counted(pictures: Iterable[Picture]) -> dict[str, int]:
-    """Pictures, clean ones, boxes by class and pictures by source, under names for people."""
+    """Pictures, those without damage, boxes by class, and pictures by source as "source NAME"."""
     counts = {"pictures": 0, "clean": 0} | dict.fromkeys(CODES, 0)
     sources: Counter[str] = Counter()
     for one in pictures:
