@@ -12,6 +12,7 @@ not be taken for damage (`negatives`).
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -124,6 +125,8 @@ def _picture(folder: Path, row: dict[str, str], line: int) -> Picture:
             raise ValueError(f"{picture.name!r}")
         if picture.part not in ("", *PARTS):
             raise ValueError(f"{picture.part!r}")
+        if not re.fullmatch(r"([0-9a-f]{16})?", picture.phash):
+            raise ValueError(f"{picture.phash!r}")
     except ValueError as error:
         raise DatasetError(
             N_("{path}, line {line}: not a row of a manifest ({reason})."),
@@ -148,6 +151,8 @@ def read_labels(path: Path, classes_known: int = len(CLASSES)) -> tuple[Floats, 
             continue
         try:
             class_text, *numbers = line.split()
+            if len(numbers) > 5:  # a fifth is a detection's confidence; more are an outline
+                raise ValueError(line)
             class_id, (x, y, width, height) = int(class_text), (float(value) for value in numbers[:4])
         except ValueError as error:
             raise DatasetError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -45,7 +44,7 @@ def _write_yolo(dataset: Dataset, out: Path) -> None:
     """`images/PART`, `labels/PART`, and a data.yaml that names the parts there are."""
     for one in dataset.pictures:
         part = one.part or UNSPLIT
-        _link_or_copy(dataset.image_path(one), out / "images" / part / one.name)
+        _copy(dataset.image_path(one), out / "images" / part / one.name)
         labels = out / "labels" / part / one.label_name
         labels.parent.mkdir(parents=True, exist_ok=True)
         labels.write_text("".join(label_lines(one)), encoding="utf-8")
@@ -119,13 +118,10 @@ WRITERS: dict[str, Callable[[Dataset, Path], None]] = {
 
 def _copy_images(dataset: Dataset, out: Path) -> None:
     for one in dataset.pictures:
-        _link_or_copy(dataset.image_path(one), out / "images" / one.name)
+        _copy(dataset.image_path(one), out / "images" / one.name)
 
 
-def _link_or_copy(source: Path, target: Path) -> None:
-    """One file in two places where the file system can, else a copy."""
+def _copy(source: Path, target: Path) -> None:
+    """A copy, not a hard link: tools that train mend broken pictures in place."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copyfile(source, target)
+    shutil.copyfile(source, target)

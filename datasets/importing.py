@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -100,7 +100,7 @@ class Report:
 
     def as_json(self) -> str:
         counts = {kind: len(found) for kind, found in self.faults.items()}
-        return json.dumps(asdict(self) | {"counts": counts}, ensure_ascii=False, indent=1)
+        return json.dumps(vars(self) | {"counts": counts}, ensure_ascii=False, indent=1)
 
 
 @dataclass(frozen=True)
@@ -322,7 +322,8 @@ def _write(
         for picture, image in added:
             target = folder / "images" / picture.name
             begun += [target, folder / "labels" / picture.label_name]
-            _link_or_copy(image, target)
+            # A copy, not a hard link: what is done to the original later must not change the dataset.
+            shutil.copyfile(image, target)
             write_labels(folder, picture)
         number = 1 + len(list((folder / "reports").glob("import-*.json")))
         begun.append(folder / "reports" / f"import-{number:04d}.json")
@@ -340,15 +341,6 @@ def _taken_back() -> Iterator[list[Path]]:
         for path in begun:
             path.unlink(missing_ok=True)
         raise
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    """One file in two places where the file system can, else a copy."""
-    target.unlink(missing_ok=True)  # what a killed import left there; the manifest does not know it
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def road_pattern(text: str) -> re.Pattern[str]:

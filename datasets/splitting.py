@@ -36,6 +36,7 @@ class Leakage:
     largest_group: int
     tied_by_likeness: int
     without_key: int
+    without_hash: int
     straddling: list[list[str]]
     nearest: dict[str, tuple[str, str, int]]
     counts: dict[str, dict[str, int]]
@@ -58,6 +59,12 @@ class Leakage:
                 _(N_("{count} pictures have no {by}: kept together by drive or source")).format(
                     count=self.without_key, by=self.by
                 )
+            )
+        if self.without_hash:
+            lines.append(
+                _(
+                    N_("{count} pictures have no perceptual hash: near duplicates of them are not known")
+                ).format(count=self.without_hash)
             )
         for parts, (one, other, bits) in self.nearest.items():
             lines.append(
@@ -204,6 +211,7 @@ def _leakage(pictures: Sequence[Picture], groups: list[list[int]], by: str, tied
         groups=len(groups),
         largest_group=max((len(group) for group in groups), default=0),
         tied_by_likeness=tied,
+        without_hash=sum(not one.phash for one in pictures),
         without_key=sum(not getattr(one, by) for one in pictures),
         straddling=straddling,
         nearest=nearest,
