@@ -13,8 +13,9 @@ Hashes = NDArray[np.uint64]
 NEAR_BITS = 4
 """Hashes of 64 bits that differ in no more than these are near duplicates.
 
-Roads look alike: of 2,600 road pictures 392 pairs are as near as this, 7 of them from different roads; within
-8 bits 396 are, and one chain of pairs would tie most roads together.
+Measured on 2,600 road pictures: all copies at half the size and JPEG quality 40 are as near as this, and 95 % of
+those with 20 % more light. Roads look alike: 392 pairs are as near, 7 of them from different roads, none of those the
+same place. Within 8 bits 396 such pairs are, and one chain of them would tie most roads together.
 """
 _SIDE = 32
 _ROWS = 256

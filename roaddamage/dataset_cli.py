@@ -273,7 +273,7 @@ def _told(translate: Translate, out: Path) -> Iterator[Callable[[int, int], None
     console = Console(stderr=True, soft_wrap=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     try:
-        with Progress(*columns, console=console, transient=True) as progress:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task(translate(N_("pictures")), total=None, visible=False)
             yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
     except RoadDamageError as error:
