@@ -12,6 +12,7 @@ not be taken for damage (`negatives`).
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -124,6 +125,8 @@ def _picture(folder: Path, row: dict[str, str], line: int) -> Picture:
             raise ValueError(f"{picture.name!r}")
         if picture.part not in ("", *PARTS):
             raise ValueError(f"{picture.part!r}")
+        if not re.fullmatch(r"([0-9a-f]{16})?", picture.phash):
+            raise ValueError(f"{picture.phash!r}")
     except ValueError as error:
         raise DatasetError(
             N_("{path}, line {line}: not a row of a manifest ({reason})."),
@@ -135,10 +138,10 @@ def _picture(folder: Path, row: dict[str, str], line: int) -> Picture:
     return replace(picture, xyxy=xyxy, class_id=class_id)
 
 
-def read_labels(path: Path) -> tuple[Floats, NDArray[np.int64]]:
+def read_labels(path: Path, classes_known: int = len(CLASSES)) -> tuple[Floats, NDArray[np.int64]]:
     """Boxes (n, 4) xyxy as shares, and classes (n,), of a YOLO label file; none where there is no file.
 
-    Raises DatasetError, naming file and line, for a class outside the table, boxes in pixels, or no box.
+    `classes_known` is how many classes there are, where they are not those of the class table. Raises DatasetError, naming file and line, for a class outside the table, boxes in pixels, or no box.
     """
     if not path.exists():
         return np.empty((0, 4)), np.empty(0, np.int64)
@@ -148,18 +151,20 @@ def read_labels(path: Path) -> tuple[Floats, NDArray[np.int64]]:
             continue
         try:
             class_text, *numbers = line.split()
+            if len(numbers) > 5:  # a fifth is a detection's confidence; more are an outline
+                raise ValueError(line)
             class_id, (x, y, width, height) = int(class_text), (float(value) for value in numbers[:4])
         except ValueError as error:
             raise DatasetError(
                 N_("{path}, line {line}: not `class x y width height`."), path=path, line=number
             ) from error
-        if not 0 <= class_id < len(CLASSES):
+        if not 0 <= class_id < classes_known:
             raise DatasetError(
                 N_("{path}, line {line}: class {class_id} is outside the table (0 to {last})."),
                 path=path,
                 line=number,
                 class_id=class_id,
-                last=len(CLASSES) - 1,
+                last=classes_known - 1,
             )
         box = np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
         if not (np.isfinite(box).all() and width > 0 and height > 0):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detector.errors import N_, FootageError, RoadDamageError, Translate
-from roaddamage import __version__
+from roaddamage import __version__, dataset_cli
 from roaddamage.language import preferred_language, translation
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ app = typer.Typer(
         " 3 a file was refused or could be read only in part."
     ),
 )
+app.add_typer(dataset_cli.app, name="dataset")
 
 
 DETECT_HELP = N_(

@@ -18,7 +18,9 @@ from roaddamage.language import DOMAIN, LOCALE, preferred_language, translation
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["detect", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["detect", "--help"], ["dataset", "import", "--help"], ["--version"]]
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\n"
@@ -61,7 +63,7 @@ def test_language_follows_the_locale(
 def messages() -> set[str]:
     """Every message the code marks for translation."""
     found: set[str] = set()
-    for room in ("detector", "maps", "roaddamage"):
+    for room in ("datasets", "detector", "maps", "roaddamage", "training"):
         keywords = {"_": None, "N_": None, "translate": None}
         for _, _, message, _, _ in extract_from_dir(ROOT / room, keywords=keywords):
             found.add(message if isinstance(message, str) else message[0])

@@ -51,6 +51,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         ("1 320 200 50 40", "not pixels"),
         ("1 0.5 0.5 0 0.1", "without size"),
         ("1 nan 0.5 0.2 0.1", "without size"),
+        ("1 0.1 0.1 0.2 0.1 0.2 0.2", "not `class"),
     ],
 )
 def test_a_label_that_can_not_be_right_is_named_by_file_and_line(
@@ -79,6 +80,7 @@ HEAD = ",".join(COLUMNS)
         f"{HEAD}\n../../etc/passwd,5,5,,,,,,,,,,\n",
         f"{HEAD}\na.jpg,x,5,,,,,,,,,,\n",
         f"{HEAD}\na.jpg,5,5,,,,,,,,learn,,\n",
+        f"{HEAD}\na.jpg,5,5,,,,,,,,,,xyz\n",
     ],
 )
 def test_a_manifest_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
