@@ -61,7 +61,7 @@ def test_language_follows_the_locale(
 def messages() -> set[str]:
     """Every message the code marks for translation."""
     found: set[str] = set()
-    for room in ("detector", "maps", "roaddamage"):
+    for room in ("detector", "maps", "datasets", "training", "roaddamage"):
         keywords = {"_": None, "N_": None, "translate": None}
         for _, _, message, _, _ in extract_from_dir(ROOT / room, keywords=keywords):
             found.add(message if isinstance(message, str) else message[0])
