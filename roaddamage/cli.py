@@ -107,6 +107,29 @@ roaddamage evaluate --model new.pt --data datasets/city --part val --out scores/
 )
 
 
+EXPORT_HELP = N_(
+    """Write a model in another form, and check that it finds the same: ONNX, OpenVINO or TensorRT.
+
+The forms run faster than PyTorch; each is used like the model itself, with --model.
+TensorRT engines run only on the kind of GPU they were made on.
+
+Examples:
+
+roaddamage export-model onnx --out exported
+
+roaddamage export-model openvino --model new.pt --out exported
+"""
+)
+
+
+class ModelForm(StrEnum):
+    """Forms that a model can be written in."""
+
+    onnx = "onnx"
+    openvino = "openvino"
+    engine = "engine"
+
+
 class Form(StrEnum):
     """Forms that fixes can be written in."""
 
@@ -477,6 +500,27 @@ def evaluate(
         typer.echo(summary(told, translate))
         report = (out / "report.html").absolute()
         typer.echo(translate(N_("Report: {path}")).format(path=report))
+
+
+@app.command(help=EXPORT_HELP)
+def export_model(
+    form: Annotated[
+        ModelForm, typer.Argument(metavar="onnx|openvino|engine", help=N_("Form to write the model in."))
+    ],
+    model: Annotated[Path | None, MODEL] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder for the results."))] = Path("exported"),
+    device: Annotated[str, DEVICE] = "auto",
+) -> None:
+    """Export a model."""
+    from detector.model import DEFAULT_MODEL
+    from roaddamage.export_model import write_export
+
+    translate = translation(preferred_language())
+    try:
+        typer.echo(write_export(model or DEFAULT_MODEL, form.value, out, device, translate))
+    except RoadDamageError as error:
+        typer.echo(error.message(translate), err=True)
+        raise typer.Exit(error.exit_code) from error
 
 
 @app.command(help=SAMPLE_HELP)
