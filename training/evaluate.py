@@ -311,9 +311,11 @@ class _Scorer:
             for row, (code, one, mine) in enumerate(zip(CODES, classes, counted, strict=True))
         ]
         present = np.array([len(one.label_class) > 0 for one in classes])
-        nothing = np.full((1, len(OVERLAPS)), np.nan)
-        mean = ap[present].mean(0) if present.any() else nothing[0]
-        drawn = np.ma.masked_invalid(samples).mean(0).filled(np.nan)
+        # A sample without labels of one of them has no mean: that of the others would be of something else.
+        mean, drawn = (
+            some[present].mean(0) if present.any() else np.full(some.shape[1], np.nan)
+            for some in (ap, samples)
+        )
         return (*told, self._score(ALL, part, counted.sum(0), mean, drawn))
 
     def _score(self, code: str, one: Judged, counted: Floats, ap: Floats, samples: Floats) -> Score:
