@@ -79,6 +79,7 @@ class Group:
     kind: str
     name: str
     pictures: int
+    roads: int
     scores: tuple[Score, ...]
 
 
@@ -361,16 +362,19 @@ def _known(value: float) -> float | None:
 
 def _groups(scorer: _Scorer, boxes: Judged, pictures: Sequence[Picture]) -> Iterator[Group]:
     """Everything, then by source where there are several, then by size."""
-    yield Group("all", ALL, len(pictures), scorer.scores(boxes))
+    yield Group("all", ALL, len(pictures), scorer.clusters, scorer.scores(boxes))
     source = np.array([picture.source for picture in pictures])
     for name in sorted(set(source.tolist())) if len(set(source.tolist())) > 1 else ():
         mine = source == name
         part = boxes.part(mine[boxes.picture], mine[boxes.label_picture])
-        yield Group("source", name, int(mine.sum()), scorer.scores(part))
+        yield Group(
+            "source", name, int(mine.sum()), len(set(scorer.cluster[mine].tolist())), scorer.scores(part)
+        )
     for row, name in enumerate(SIZES):
         part = boxes.part(boxes.size == row, boxes.label_size == row)
         if len(part.label_class):
-            yield Group("size", name, len(set(part.label_picture.tolist())), scorer.scores(part))
+            mine = np.unique(part.label_picture)
+            yield Group("size", name, len(mine), len(set(scorer.cluster[mine].tolist())), scorer.scores(part))
 
 
 def _curves(boxes: Judged) -> Iterator[Curve]:
@@ -378,7 +382,8 @@ def _curves(boxes: Judged) -> Iterator[Curve]:
         one = boxes.of_class(row)
         if len(one.label_class):
             _, recall, precision = curve(one)
-            kept = np.unique(np.linspace(0, len(recall) - 1, min(len(recall), CURVE_POINTS)).astype(int))
+            steps = np.flatnonzero(np.diff(recall, prepend=0) > 0)
+            kept = steps[np.unique(np.linspace(0, len(steps) - 1, min(len(steps), CURVE_POINTS)).astype(int))]
             yield Curve(code, tuple(recall[kept].tolist()), tuple(precision[kept].tolist()))
 
 

@@ -122,7 +122,9 @@ def _score_tables(told: Evaluation, _: Translate) -> Iterable[str]:
             yield f"<p>{escape(text.format(medium=medium, large=large))}</p>"
         for group in groups:
             name = _(group.name) if kind == "size" else group.name or "–"
-            count = _(N_("{name}, pictures: {count}")).format(name=name, count=group.pictures)
+            count = _(N_("{name}, pictures: {count}, roads: {roads}")).format(
+                name=name, count=group.pictures, roads=group.roads
+            )
             yield f"<p><b>{escape(count)}</b></p>" + _scores(group, told, _)
 
 
