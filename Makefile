@@ -18,4 +18,5 @@ benchmark: setup
 	.venv/bin/python -m benchmarks.main_job
 	.venv/bin/python -m benchmarks.telemetry
 	.venv/bin/python -m benchmarks.decoding
+	.venv/bin/python -m benchmarks.inference
 	.venv/bin/python -m benchmarks.truth

@@ -1,4 +1,4 @@
-"""Keeps ultralytics on this machine: no installs, no analytics, no folders of its own choosing.
+"""Keeps ultralytics and what it calls on this machine: no installs, no analytics, no folders of its own choosing.
 
 Call `prepare()` before the first import of ultralytics; what it would do otherwise on import or
 use is listed in its documentation under "settings" and "YOLO_AUTOINSTALL".
@@ -7,6 +7,7 @@ use is listed in its documentation under "settings" and "YOLO_AUTOINSTALL".
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 
 
@@ -21,6 +22,8 @@ def prepare() -> None:
     # A checkpoint is a pickle: only the known model classes may come out of it.
     os.environ["ULTRALYTICS_SAFE_LOAD"] = "true"
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # OpenVINO's converter reports its use to its makers unless this package can't be imported.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     from ultralytics import settings as ultralytics_settings
 
     if ultralytics_settings["sync"]:

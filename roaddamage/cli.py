@@ -92,6 +92,45 @@ roaddamage telemetry /media/card --to csv --out fixes.csv
 )
 
 
+EVALUATE_HELP = N_(
+    """Score a model on labelled pictures: writes report.html and scores.json.
+
+For each class, all of them, each source and each size: average precision, precision, recall and F1
+with intervals by road; false alarms on clean pictures; what the scores are worth; what was
+taken for what; the pictures with most mistakes.
+
+Examples:
+
+roaddamage evaluate --data datasets/city
+
+roaddamage evaluate --model new.pt --data datasets/city --part val --out scores/new
+"""
+)
+
+
+EXPORT_HELP = N_(
+    """Write a model in another form, and check that it finds the same: ONNX, OpenVINO or TensorRT.
+
+The forms run faster than PyTorch; each is used like the model itself, with --model.
+TensorRT engines run only on the kind of GPU they were made on.
+
+Examples:
+
+roaddamage export-model onnx --out exported
+
+roaddamage export-model openvino --model new.pt --out exported
+"""
+)
+
+
+class ModelForm(StrEnum):
+    """Forms that a model can be written in."""
+
+    onnx = "onnx"
+    openvino = "openvino"
+    engine = "engine"
+
+
 class Form(StrEnum):
     """Forms that fixes can be written in."""
 
@@ -150,6 +189,8 @@ VEHICLE = typer.Option(
     metavar="FILE",
     help=N_("What is known of this vehicle's camera: read if it is there, and sharpened by each drive."),
 )
+MODEL = typer.Option(metavar="PATH", help=N_("YOLO model [default: the one in the package]."))
+DEVICE = typer.Option(metavar="auto|cpu|cuda:N", help=N_("Where the model runs."))
 TIMEZONE = typer.Option(metavar="ZONE", help=N_("Zone of the times shown, and of cameras set to local time."))
 
 
@@ -158,12 +199,8 @@ def detect(
     footage: Annotated[list[Path], FOOTAGE],
     gps: Annotated[Path | None, GPS] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder for the results."))] = Path("out"),
-    model: Annotated[
-        Path | None, typer.Option(metavar="PATH", help=N_("YOLO model [default: the one in the package]."))
-    ] = None,
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda:N", help=N_("Where the model runs."))
-    ] = "auto",
+    model: Annotated[Path | None, MODEL] = None,
+    device: Annotated[str, DEVICE] = "auto",
     every_m: Annotated[
         float,
         typer.Option(
@@ -422,6 +459,69 @@ def _hints(gps_offset_s: float, zone: ZoneInfo, columns: str | None) -> Hints:
             )
     zone_s = (datetime.now(zone).utcoffset() or timedelta()).total_seconds()
     return Hints(gps_offset_s, zone_s, {name.strip(): heading for name, _, heading in pairs} or None)
+
+
+@app.command(help=EVALUATE_HELP)
+def evaluate(
+    data: Annotated[Path, typer.Option(metavar="DATASET", help=N_("Folder of labelled pictures."))],
+    model: Annotated[Path | None, MODEL] = None,
+    part: Annotated[str, typer.Option(metavar="train|val|test", help=N_("Part to score on."))] = "test",
+    out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder for the results."))] = Path(
+        "evaluation"
+    ),
+    device: Annotated[str, DEVICE] = "auto",
+    precision: Annotated[
+        float,
+        typer.Option(metavar="P", min=0.01, max=0.99, help=N_("Precision to find the least score for.")),
+    ] = 0.5,
+    lang: Annotated[
+        Language | None, typer.Option(help=N_("Language of the results [default: the terminal's]."))
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help=N_("Print the scores as JSON on standard output."))
+    ] = False,
+) -> None:
+    """Score a model."""
+    from detector.model import DEFAULT_MODEL
+    from roaddamage.evaluate import write_evaluation
+    from training.evaluation_report import summary
+
+    language = (lang or Language(preferred_language())).value
+    translate = translation(language)
+    try:
+        told = write_evaluation(
+            model or DEFAULT_MODEL, data, part, out, device, precision, language, translate
+        )
+    except RoadDamageError as error:
+        typer.echo(error.message(translate), err=True)
+        raise typer.Exit(error.exit_code) from error
+    if as_json:
+        typer.echo(told.to_json())
+    else:
+        typer.echo(summary(told, translate))
+        report = (out / "report.html").absolute()
+        typer.echo(translate(N_("Report: {path}")).format(path=report))
+
+
+@app.command(help=EXPORT_HELP)
+def export_model(
+    form: Annotated[
+        ModelForm, typer.Argument(metavar="onnx|openvino|engine", help=N_("Form to write the model in."))
+    ],
+    model: Annotated[Path | None, MODEL] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder for the results."))] = Path("exported"),
+    device: Annotated[str, DEVICE] = "auto",
+) -> None:
+    """Export a model."""
+    from detector.model import DEFAULT_MODEL
+    from roaddamage.export_model import write_export
+
+    translate = translation(preferred_language())
+    try:
+        typer.echo(write_export(model or DEFAULT_MODEL, form.value, out, device, translate))
+    except RoadDamageError as error:
+        typer.echo(error.message(translate), err=True)
+        raise typer.Exit(error.exit_code) from error
 
 
 @app.command(help=SAMPLE_HELP)

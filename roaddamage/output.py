@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,8 +22,7 @@ def check_free(out: Path, inputs: list[Path], *, overwrite: bool) -> None:
 
     With `overwrite`, only the parts of an earlier run may be replaced, and never a run's own inputs.
     """
-    if out.exists() and not out.is_dir():
-        raise OutputTakenError(N_("{path} is a file, not a folder. Give another --out."), path=out)
+    check_folder(out)
     try:
         taken = [path for path in out.iterdir() if not path.name.startswith(STAGE)] if out.is_dir() else []
     except OSError as error:
@@ -47,8 +46,14 @@ def check_free(out: Path, inputs: list[Path], *, overwrite: bool) -> None:
                 )
 
 
+def check_folder(out: Path) -> None:
+    """Raise OutputTakenError where `out` is something other than a folder."""
+    if out.exists() and not out.is_dir():
+        raise OutputTakenError(N_("{path} is a file, not a folder. Give another --out."), path=out)
+
+
 @contextmanager
-def staged(out: Path) -> Iterator[Path]:
+def staged(out: Path, parts: Sequence[str] = PARTS) -> Iterator[Path]:
     """A folder to write the parts into; at the end they replace those in `out`.
 
     When anything goes wrong `out` is as it was. A full disk and the like become OutputError. What a
@@ -63,7 +68,7 @@ def staged(out: Path) -> Iterator[Path]:
         raise _unwritable(out, error) from error
     try:
         yield stage
-        _swap(stage, out)
+        _swap(stage, out, parts)
         made = []
     except OSError as error:
         raise _unwritable(out, error) from error
@@ -91,13 +96,13 @@ def _runs(process: int) -> bool:
     return True
 
 
-def _swap(stage: Path, out: Path) -> None:
+def _swap(stage: Path, out: Path, parts: Sequence[str]) -> None:
     """Put the staged parts in place of the old ones; where that fails, put the old ones back."""
     aside = stage / "earlier"
     aside.mkdir()
     moved: list[tuple[Path, Path]] = []
     try:
-        for part in PARTS:
+        for part in parts:
             for source, target in ((out / part, aside / part), (stage / part, out / part)):
                 if source.exists():
                     source.rename(target)

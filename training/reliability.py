@@ -39,16 +39,25 @@ def iou(one: Floats, other: Floats) -> Floats:
     return np.asarray(shared / np.maximum(area[:, None] + other_area - shared, 1e-9), float)
 
 
+def label_of(overlap: Floats, confidence: Floats, least_iou: float = SAME_IOU) -> NDArray[np.int64]:
+    """The label that each box (n,) is taken to have found, -1 for none.
+
+    `overlap` (n, m) is each box's with each label. The surest box chooses first, and takes the label it
+    overlaps most of those left (as COCO's evaluation does, Lin et al. 2014).
+    """
+    label, left = np.full(len(overlap), -1), overlap.copy()
+    for index in np.argsort(-confidence, kind="stable") if overlap.shape[1] else ():
+        best = int(left[index].argmax())
+        if left[index, best] >= least_iou:
+            label[index] = best
+            left[:, best] = 0
+    return label
+
+
 def true_boxes(found: Detections, xyxy: Floats, class_id: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which boxes (n,) lie on a label of their class; each label is found once, by the surest box."""
     overlap = iou(found.xyxy, xyxy) * (found.class_id[:, None] == class_id)
-    true = np.zeros(len(found), bool)
-    for index in np.argsort(-found.confidence) if len(class_id) else ():
-        best = int(overlap[index].argmax())
-        if overlap[index, best] >= SAME_IOU:
-            true[index] = True
-            overlap[:, best] = 0
-    return true
+    return label_of(overlap, found.confidence) >= 0
 
 
 def judged(
