@@ -28,3 +28,7 @@ def prepare() -> None:
 
     if ultralytics_settings["sync"]:
         ultralytics_settings.update({"sync": False, "datasets_dir": settings})
+    # It puts itself before Pillow's open, and looks for a package to install at every file that is no picture.
+    from ultralytics.utils import patches
+
+    patches._pil_plugins_registered = True

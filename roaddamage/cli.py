@@ -92,6 +92,17 @@ roaddamage telemetry /media/card --to csv --out fixes.csv
 )
 
 
+TRAIN_HELP = N_(
+    """Train a model on a dataset's train part; val says which epoch was best, test is left alone.
+
+A run that was broken off goes on where it stopped, by the same command. The folder holds settings, the
+data's hash, losses and the model (model.pt, with what its scores are worth beside it).
+
+Example:
+
+roaddamage train --data damage --out runs/monday --epochs 30
+"""
+)
 EVALUATE_HELP = N_(
     """Score a model on labelled pictures: writes report.html and scores.json.
 
@@ -459,6 +470,40 @@ def _hints(gps_offset_s: float, zone: ZoneInfo, columns: str | None) -> Hints:
             )
     zone_s = (datetime.now(zone).utcoffset() or timedelta()).total_seconds()
     return Hints(gps_offset_s, zone_s, {name.strip(): heading for name, _, heading in pairs} or None)
+
+
+@app.command(help=TRAIN_HELP)
+def train(
+    data: Annotated[Path, typer.Option(metavar="DATASET", help=N_("Dataset with train and val parts."))],
+    out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder of the run."))] = Path("training-run"),
+    init: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH|NAME.yaml",
+            help=N_(
+                "Checkpoint to begin with, or an architecture of ultralytics [default: the package's model]."
+            ),
+        ),
+    ] = "",
+    epochs: Annotated[int, typer.Option(min=1, help=N_("How often each picture is learnt from."))] = 50,
+    image_px: Annotated[int, typer.Option(min=32, help=N_("Longer side the pictures are learnt at."))] = 448,
+    batch: Annotated[int, typer.Option(min=1, help=N_("Pictures at once."))] = 16,
+    device: Annotated[str, typer.Option(metavar="cpu|N|N,M", help=N_("CPU, a GPU, or several."))] = "cpu",
+    seed: Annotated[int, typer.Option(help=N_("Same seed, same run on the same machine."))] = 0,
+) -> None:
+    """Train a model."""
+    from detector.model import DEFAULT_MODEL
+    from roaddamage.train import run_training
+    from training.train import Settings
+
+    translate = translation(preferred_language())
+    settings = Settings(init or str(DEFAULT_MODEL), epochs, image_px, batch, device, seed)
+    try:
+        model = run_training(data, out, settings, translate)
+    except RoadDamageError as error:
+        typer.echo(error.message(translate), err=True)
+        raise typer.Exit(error.exit_code) from error
+    typer.echo(translate(N_("Model: {path}")).format(path=model.absolute()))
 
 
 @app.command(help=EVALUATE_HELP)

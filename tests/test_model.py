@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, UnidentifiedImageError
 
 from detector.classes import CODES
 from detector.errors import ModelError
@@ -112,3 +113,11 @@ def test_a_model_that_outlines_gives_its_outlines() -> None:
     assert told.class_id.tolist() == [3]
     assert told.outlines is not None
     assert np.ptp(told.outlines[0], axis=0) == pytest.approx([20, 20], abs=1.5)
+
+
+def test_a_broken_picture_stays_a_broken_picture_once_a_model_is_loaded(tmp_path: Path) -> None:
+    """Ultralytics puts itself before Pillow, and would go and look for a package to install."""
+    Model(DEFAULT_MODEL, "cpu")
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(tmp_path / "a.jpg")

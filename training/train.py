@@ -12,6 +12,7 @@ import importlib.metadata
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -93,7 +94,13 @@ def train(
         yolo, arguments = checked_yolo(last), {"resume": True}
     else:
         yolo, arguments = _start(settings.init), _arguments(out, data, settings)
-    yolo.add_callback("on_train_batch_end", lambda trainer: on_progress(_moved(trainer)))
+    batches = Counter[int]()
+
+    def batch_ends(trainer: Any) -> None:
+        batches[trainer.epoch] += 1
+        on_progress(_moved(trainer, batches[trainer.epoch]))
+
+    yolo.add_callback("on_train_batch_end", batch_ends)
     yolo.train(**arguments)
     trained = out / "yolo" / "weights" / "best.pt"
     part = model_path.with_suffix(".part")
@@ -173,13 +180,10 @@ def _write_lists(out: Path, dataset: Dataset) -> Path:
     return path
 
 
-def _moved(trainer: Any) -> Moved:
-    loss = trainer.tloss
-    mean = float(loss.sum() if getattr(loss, "ndim", 0) else loss)
-    batches = len(trainer.train_loader)
-    done = getattr(trainer, "_roaddamage_batch", 0) % batches + 1
-    trainer._roaddamage_batch = done
-    return Moved(trainer.epoch + 1, trainer.epochs, done, batches, mean)
+def _moved(trainer: Any, batch: int) -> Moved:
+    """How far ultralytics' trainer is; its losses are a dict by name, or a tensor in other versions."""
+    losses = trainer.tloss.values() if isinstance(trainer.tloss, dict) else trainer.tloss.reshape(-1)
+    return Moved(trainer.epoch + 1, trainer.epochs, batch, len(trainer.train_loader), float(sum(losses)))
 
 
 def _result(yolo: Any) -> dict[str, float]:
