@@ -36,8 +36,6 @@ from detector.classes import CODES
 from detector.errors import N_
 
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
-NEGATIVES = "D44,D50,Repair"
-"""What looks like damage and is none: worn crosswalks or lines, manhole covers, repaired spots."""
 FAULTS = {
     "missing": N_("labelled pictures that are not there, or more than once: left out"),
     "unreadable": N_("pictures that can't be read: left out"),

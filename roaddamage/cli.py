@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -422,6 +424,16 @@ def telemetry(
     raise typer.Exit(code)
 
 
+@contextmanager
+def _errors_said(translate: Translate) -> Iterator[None]:
+    """A user's error is said on standard error, and ends the command with its exit code."""
+    try:
+        yield
+    except RoadDamageError as error:
+        typer.echo(error.message(translate), err=True)
+        raise typer.Exit(error.exit_code) from error
+
+
 def _zone(name: str) -> ZoneInfo:
     """The time zone of a name; a wrong one is bad usage."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -498,11 +510,8 @@ def train(
 
     translate = translation(preferred_language())
     settings = Settings(init or str(DEFAULT_MODEL), epochs, image_px, batch, device, seed)
-    try:
+    with _errors_said(translate):
         model = run_training(data, out, settings, translate)
-    except RoadDamageError as error:
-        typer.echo(error.message(translate), err=True)
-        raise typer.Exit(error.exit_code) from error
     typer.echo(translate(N_("Model: {path}")).format(path=model.absolute()))
 
 
@@ -533,13 +542,10 @@ def evaluate(
 
     language = (lang or Language(preferred_language())).value
     translate = translation(language)
-    try:
+    with _errors_said(translate):
         told = write_evaluation(
             model or DEFAULT_MODEL, data, part, out, device, precision, language, translate
         )
-    except RoadDamageError as error:
-        typer.echo(error.message(translate), err=True)
-        raise typer.Exit(error.exit_code) from error
     if as_json:
         typer.echo(told.to_json())
     else:
@@ -562,11 +568,8 @@ def export_model(
     from roaddamage.export_model import write_export
 
     translate = translation(preferred_language())
-    try:
+    with _errors_said(translate):
         typer.echo(write_export(model or DEFAULT_MODEL, form.value, out, device, translate))
-    except RoadDamageError as error:
-        typer.echo(error.message(translate), err=True)
-        raise typer.Exit(error.exit_code) from error
 
 
 @app.command(help=SAMPLE_HELP)

@@ -17,7 +17,7 @@ from datasets.dataset import PARTS, Dataset, DatasetError, Picture
 from detector.classes import CODES
 from detector.errors import N_
 from detector.model import Detections, Model
-from training.reliability import LEAST_SCORE, iou, label_of
+from training.reliability import LEAST_SCORE
 from training.scores import (
     OVERLAPS,
     SIZES,
@@ -32,7 +32,9 @@ from training.scores import (
     counts,
     curve,
     interval,
+    iou,
     judged,
+    label_of,
     rates,
     resampled,
     threshold_for,
@@ -250,8 +252,7 @@ def read_picture(dataset: Dataset, picture: Picture) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as image:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    # ImportError: ultralytics' patch of Pillow looks for a reader of HEIC in what is no picture
-    except (OSError, ValueError, SyntaxError, ImportError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DatasetError(
             N_("The picture {path} can't be read ({reason})."), path=path, reason=error
         ) from error

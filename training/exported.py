@@ -15,7 +15,7 @@ from datasets.synthetic import labelled_frames
 from detector.errors import N_, ModelError
 from detector.forms import FORMS, engine_needs_cuda, form_of, missing
 from detector.model import Detections, Model
-from training.reliability import iou
+from training.scores import iou
 
 LEAST_SCORE = 0.1
 LEAST_IOU = 0.95

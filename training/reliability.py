@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -21,37 +20,14 @@ from PIL import Image
 from datasets.dataset import read_labels
 from detector.model import Detections, Model
 from detector.reliability import Reliability, fitted, write_reliability
+from training.scores import calibration, iou, label_of
 
 Floats = NDArray[np.float64]
 LabelledPicture = tuple[Path, Floats, NDArray[np.int64]]
 """A picture's file, its true boxes (n, 4) xyxy px, and their classes (n,)."""
 
-LEAST_SCORE, SAME_IOU = 0.1, 0.5
-BANDS = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
-
-
-def iou(one: Floats, other: Floats) -> Floats:
-    """Overlap of boxes (n, 4) with boxes (m, 4), xyxy: (n, m), intersection over union."""
-    low = np.maximum(one[:, None, :2], other[None, :, :2])
-    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(-1)
-    area, other_area = ((boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (one, other))
-    return np.asarray(shared / np.maximum(area[:, None] + other_area - shared, 1e-9), float)
-
-
-def label_of(overlap: Floats, confidence: Floats, least_iou: float = SAME_IOU) -> NDArray[np.int64]:
-    """The label that each box (n,) is taken to have found, -1 for none.
-
-    `overlap` (n, m) is each box's with each label. The surest box chooses first, and takes the label it
-    overlaps most of those left (as COCO's evaluation does, Lin et al. 2014).
-    """
-    label, left = np.full(len(overlap), -1), overlap.copy()
-    for index in np.argsort(-confidence, kind="stable") if overlap.shape[1] else ():
-        best = int(left[index].argmax())
-        if left[index, best] >= least_iou:
-            label[index] = best
-            left[:, best] = 0
-    return label
+LEAST_SCORE = 0.1
+BANDS = 5
 
 
 def true_boxes(found: Detections, xyxy: Floats, class_id: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -94,14 +70,12 @@ def _columns(
 
 def table(stated: Floats, true: NDArray[np.bool_]) -> str:
     """What was stated and what was true, by bands of what was stated, and the expected calibration error."""
-    lines, error = [f"{'stated':>10}{'boxes':>8}{'mean':>8}{'true':>8}"], 0.0
-    for low, high in pairwise(BANDS.tolist()):
-        mine = (stated >= low) & (stated < high)
-        if mine.any():
-            mean, share = float(stated[mine].mean()), float(true[mine].mean())
-            error += mine.mean() * abs(mean - share)
-            lines.append(f"{low:4.1f} – {high:3.1f}{mine.sum():8}{mean:8.2f}{share:8.2f}")
-    return "\n".join([*lines, f"expected calibration error {error:.3f}"])
+    told = calibration(stated, true, BANDS)
+    lines = [f"{'stated':>10}{'boxes':>8}{'mean':>8}{'true':>8}"]
+    lines += [
+        f"{one.low:4.1f} – {one.high:3.1f}{one.boxes:8}{one.stated:8.2f}{one.true:8.2f}" for one in told.bins
+    ]
+    return "\n".join([*lines, f"expected calibration error {told.error or 0.0:.3f}"])
 
 
 def main() -> None:

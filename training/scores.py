@@ -13,16 +13,40 @@ from numpy.typing import NDArray
 
 from detector.classes import CODES
 from detector.model import Detections
-from training.reliability import iou, label_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+SAME_IOU = 0.5
 OVERLAPS = np.arange(50, 100, 5) / 100
 """COCO's: intersection over union of 0.50 to 0.95."""
 SIZES = ("small", "medium", "large")
 SIZE_BOUNDS = (0.0033, 0.03)
 """Where medium and large begin, as shares of the picture's area: COCO's 32² and 96² px of 640 × 480."""
+
+
+def iou(one: Floats, other: Floats) -> Floats:
+    """Overlap of boxes (n, 4) with boxes (m, 4), xyxy: (n, m), intersection over union."""
+    low = np.maximum(one[:, None, :2], other[None, :, :2])
+    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(-1)
+    area, other_area = ((boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (one, other))
+    return np.asarray(shared / np.maximum(area[:, None] + other_area - shared, 1e-9), float)
+
+
+def label_of(overlap: Floats, confidence: Floats, least_iou: float = SAME_IOU) -> NDArray[np.int64]:
+    """The label that each box (n,) is taken to have found, -1 for none.
+
+    `overlap` (n, m) is each box's with each label. The surest box chooses first, and takes the label it
+    overlaps most of those left (as COCO's evaluation does, Lin et al. 2014).
+    """
+    label, left = np.full(len(overlap), -1), overlap.copy()
+    for index in np.argsort(-confidence, kind="stable") if overlap.shape[1] else ():
+        best = int(left[index].argmax())
+        if left[index, best] >= least_iou:
+            label[index] = best
+            left[:, best] = 0
+    return label
 
 
 @dataclass(frozen=True)
