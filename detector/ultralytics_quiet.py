@@ -7,14 +7,14 @@ use is listed in its documentation under "settings" and "YOLO_AUTOINSTALL".
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 
 
 def prepare() -> None:
     """Set what ultralytics and its threads read from the environment, unless the user has."""
-    settings = os.path.join(tempfile.gettempdir(), f"roaddamage-ultralytics-{os.getuid()}")
-    os.makedirs(settings, exist_ok=True)
+    settings = _own_folder()
     os.environ.setdefault("YOLO_CONFIG_DIR", settings)
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_OFFLINE", "true")
@@ -32,3 +32,14 @@ def prepare() -> None:
     from ultralytics.utils import patches
 
     patches._pil_plugins_registered = True
+
+
+def _own_folder() -> str:
+    """A folder that nobody else can write to: what lies in it is read, and with several GPUs unpickled."""
+    folder = os.path.join(tempfile.gettempdir(), f"roaddamage-ultralytics-{os.getuid()}")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    found = os.lstat(folder)
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+        os.chmod(folder, 0o700)
+        return folder
+    return tempfile.mkdtemp(prefix="roaddamage-ultralytics-")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detector.errors import N_, FootageError, RoadDamageError, Translate
-from roaddamage import __version__, dataset_cli
+from roaddamage import __version__, dataset_cli, model_cli
+from roaddamage.common_options import DEVICE, MODEL, WORKSPACE, Language, errors_said, model_in_use
 from roaddamage.language import preferred_language, translation
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ app = typer.Typer(
     ),
 )
 app.add_typer(dataset_cli.app, name="dataset")
+app.add_typer(model_cli.app)
 
 
 DETECT_HELP = N_(
@@ -94,56 +94,6 @@ roaddamage telemetry /media/card --to csv --out fixes.csv
 )
 
 
-TRAIN_HELP = N_(
-    """Train a model on a dataset's train part; val says which epoch was best, test is left alone.
-
-A run that was broken off goes on where it stopped, by the same command. The folder holds settings, the
-data's hash, losses and the model (model.pt, with what its scores are worth beside it).
-
-Example:
-
-roaddamage train --data damage --out runs/monday --epochs 30
-"""
-)
-EVALUATE_HELP = N_(
-    """Score a model on labelled pictures: writes report.html and scores.json.
-
-For each class, all of them, each source and each size: average precision, precision, recall and F1
-with intervals by road; false alarms on clean pictures; what the scores are worth; what was
-taken for what; the pictures with most mistakes.
-
-Examples:
-
-roaddamage evaluate --data datasets/city
-
-roaddamage evaluate --model new.pt --data datasets/city --part val --out scores/new
-"""
-)
-
-
-EXPORT_HELP = N_(
-    """Write a model in another form, and check that it finds the same: ONNX, OpenVINO or TensorRT.
-
-The forms run faster than PyTorch; each is used like the model itself, with --model.
-TensorRT engines run only on the kind of GPU they were made on.
-
-Examples:
-
-roaddamage export-model onnx --out exported
-
-roaddamage export-model openvino --model new.pt --out exported
-"""
-)
-
-
-class ModelForm(StrEnum):
-    """Forms that a model can be written in."""
-
-    onnx = "onnx"
-    openvino = "openvino"
-    engine = "engine"
-
-
 class Form(StrEnum):
     """Forms that fixes can be written in."""
 
@@ -151,13 +101,6 @@ class Form(StrEnum):
     csv = "csv"
     geojson = "geojson"
     json = "json"
-
-
-class Language(StrEnum):
-    """Language of texts and files."""
-
-    ja = "ja"
-    en = "en"
 
 
 @app.callback(invoke_without_command=True)
@@ -202,8 +145,6 @@ VEHICLE = typer.Option(
     metavar="FILE",
     help=N_("What is known of this vehicle's camera: read if it is there, and sharpened by each drive."),
 )
-MODEL = typer.Option(metavar="PATH", help=N_("YOLO model [default: the one in the package]."))
-DEVICE = typer.Option(metavar="auto|cpu|cuda:N", help=N_("Where the model runs."))
 TIMEZONE = typer.Option(metavar="ZONE", help=N_("Zone of the times shown, and of cameras set to local time."))
 
 
@@ -241,9 +182,9 @@ def detect(
     as_json: Annotated[
         bool, typer.Option("--json", help=N_("Print the report as JSON on standard output."))
     ] = False,
+    workspace: Annotated[Path, WORKSPACE] = Path("workspace"),
 ) -> None:
     """Run the main job."""
-    from detector.model import DEFAULT_MODEL
     from detector.pipeline import Options
     from roaddamage.detect import Job
 
@@ -259,11 +200,14 @@ def detect(
         horizon=horizon,
         lens=_lens(camera_model),
     )
+    translate = translation(language)
+    with errors_said(translate):
+        path = model_in_use(model, workspace)
     job = Job(
         footage=footage,
         out=out,
         gps=gps,
-        model=model or DEFAULT_MODEL,
+        model=path,
         device=device,
         options=options,
         overwrite=overwrite,
@@ -271,7 +215,7 @@ def detect(
         language=language,
         vehicle=vehicle,
     )
-    raise typer.Exit(_detect(job, translation(language), quiet=quiet or as_json, as_json=as_json))
+    raise typer.Exit(_detect(job, translate, quiet=quiet or as_json, as_json=as_json))
 
 
 def _detect(job: Job, translate: Translate, *, quiet: bool, as_json: bool) -> int:
@@ -424,16 +368,6 @@ def telemetry(
     raise typer.Exit(code)
 
 
-@contextmanager
-def _errors_said(translate: Translate) -> Iterator[None]:
-    """A user's error is said on standard error, and ends the command with its exit code."""
-    try:
-        yield
-    except RoadDamageError as error:
-        typer.echo(error.message(translate), err=True)
-        raise typer.Exit(error.exit_code) from error
-
-
 def _zone(name: str) -> ZoneInfo:
     """The time zone of a name; a wrong one is bad usage."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -482,94 +416,6 @@ def _hints(gps_offset_s: float, zone: ZoneInfo, columns: str | None) -> Hints:
             )
     zone_s = (datetime.now(zone).utcoffset() or timedelta()).total_seconds()
     return Hints(gps_offset_s, zone_s, {name.strip(): heading for name, _, heading in pairs} or None)
-
-
-@app.command(help=TRAIN_HELP)
-def train(
-    data: Annotated[Path, typer.Option(metavar="DATASET", help=N_("Dataset with train and val parts."))],
-    out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder of the run."))] = Path("training-run"),
-    init: Annotated[
-        str,
-        typer.Option(
-            metavar="PATH|NAME.yaml",
-            help=N_(
-                "Checkpoint to begin with, or an architecture of ultralytics [default: the package's model]."
-            ),
-        ),
-    ] = "",
-    epochs: Annotated[int, typer.Option(min=1, help=N_("How often each picture is learnt from."))] = 50,
-    image_px: Annotated[int, typer.Option(min=32, help=N_("Longer side the pictures are learnt at."))] = 448,
-    batch: Annotated[int, typer.Option(min=1, help=N_("Pictures at once."))] = 16,
-    device: Annotated[str, typer.Option(metavar="cpu|N|N,M", help=N_("CPU, a GPU, or several."))] = "cpu",
-    seed: Annotated[int, typer.Option(help=N_("Same seed, same run on the same machine."))] = 0,
-) -> None:
-    """Train a model."""
-    from detector.model import DEFAULT_MODEL
-    from roaddamage.train import run_training
-    from training.train import Settings
-
-    translate = translation(preferred_language())
-    settings = Settings(init or str(DEFAULT_MODEL), epochs, image_px, batch, device, seed)
-    with _errors_said(translate):
-        model = run_training(data, out, settings, translate)
-    typer.echo(translate(N_("Model: {path}")).format(path=model.absolute()))
-
-
-@app.command(help=EVALUATE_HELP)
-def evaluate(
-    data: Annotated[Path, typer.Option(metavar="DATASET", help=N_("Folder of labelled pictures."))],
-    model: Annotated[Path | None, MODEL] = None,
-    part: Annotated[str, typer.Option(metavar="train|val|test", help=N_("Part to score on."))] = "test",
-    out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder for the results."))] = Path(
-        "evaluation"
-    ),
-    device: Annotated[str, DEVICE] = "auto",
-    precision: Annotated[
-        float,
-        typer.Option(metavar="P", min=0.01, max=0.99, help=N_("Precision to find the least score for.")),
-    ] = 0.5,
-    lang: Annotated[
-        Language | None, typer.Option(help=N_("Language of the results [default: the terminal's]."))
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help=N_("Print the scores as JSON on standard output."))
-    ] = False,
-) -> None:
-    """Score a model."""
-    from detector.model import DEFAULT_MODEL
-    from roaddamage.evaluate import write_evaluation
-    from training.evaluation_report import summary
-
-    language = (lang or Language(preferred_language())).value
-    translate = translation(language)
-    with _errors_said(translate):
-        told = write_evaluation(
-            model or DEFAULT_MODEL, data, part, out, device, precision, language, translate
-        )
-    if as_json:
-        typer.echo(told.to_json())
-    else:
-        typer.echo(summary(told, translate))
-        report = (out / "report.html").absolute()
-        typer.echo(translate(N_("Report: {path}")).format(path=report))
-
-
-@app.command(help=EXPORT_HELP)
-def export_model(
-    form: Annotated[
-        ModelForm, typer.Argument(metavar="onnx|openvino|engine", help=N_("Form to write the model in."))
-    ],
-    model: Annotated[Path | None, MODEL] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder for the results."))] = Path("exported"),
-    device: Annotated[str, DEVICE] = "auto",
-) -> None:
-    """Export a model."""
-    from detector.model import DEFAULT_MODEL
-    from roaddamage.export_model import write_export
-
-    translate = translation(preferred_language())
-    with _errors_said(translate):
-        typer.echo(write_export(model or DEFAULT_MODEL, form.value, out, device, translate))
 
 
 @app.command(help=SAMPLE_HELP)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from detector.errors import N_, RoadDamageError, Translate
+from detector.errors import N_
+from roaddamage.common_options import working
 from roaddamage.language import preferred_language, translation
 
 app = typer.Typer(
@@ -143,7 +142,7 @@ def import_command(
 ) -> None:
     """Import labelled pictures."""
     translate = translation(preferred_language())
-    with _told(translate, out) as bar:
+    with working(translate, out) as bar:
         from datasets.card import write_card
         from datasets.dataset import read_dataset
         from datasets.importing import FAULTS, About, import_pictures
@@ -190,7 +189,7 @@ def split(
 ) -> None:
     """Split a dataset."""
     translate = translation(preferred_language())
-    with _told(translate, dataset):
+    with working(translate, dataset):
         from datasets.card import write_card
         from datasets.dataset import Dataset, read_dataset, write_manifest
         from datasets.splitting import split as split_pictures
@@ -215,7 +214,7 @@ def export(
 ) -> None:
     """Export a dataset."""
     translate = translation(preferred_language())
-    with _told(translate, out):
+    with working(translate, out):
         from datasets.dataset import read_dataset
         from datasets.exporting import UNSPLIT
         from datasets.exporting import export as write
@@ -247,7 +246,7 @@ def show(
 ) -> None:
     """Show pictures of a dataset."""
     translate = translation(preferred_language())
-    with _told(translate, out):
+    with working(translate, out):
         from datasets.card import size_table
         from datasets.contact_sheet import chosen, write_sheet
         from datasets.dataset import read_dataset
@@ -262,24 +261,3 @@ def show(
     typer.echo(counts_text(counted(shown), translate))
     typer.echo(size_table(shown, translate))
     typer.echo(translate(N_("Contact sheet of {count} pictures: {out}")).format(count=len(pictures), out=out))
-
-
-@contextmanager
-def _told(translate: Translate, out: Path) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error while it takes long; a user's error is said, and ends with its exit code."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True, soft_wrap=True)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    try:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            task = progress.add_task(translate(N_("pictures")), total=None, visible=False)
-            yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
-    except RoadDamageError as error:
-        console.print(error.message(translate), markup=False, highlight=False, style="red")
-        raise typer.Exit(error.exit_code) from error
-    except OSError as error:
-        text = f"{error.filename or out}: {error.strerror or error}"
-        console.print(text, markup=False, highlight=False, style="red")
-        raise typer.Exit(1) from error

@@ -1,14 +1,12 @@
-"""Evaluation for the command line: a bar while it runs, and a folder that is complete or as it was."""
+"""Evaluation for the command line: a folder that is complete or as it was."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
 from datasets.dataset import read_dataset
-from detector.errors import N_, Translate
+from detector.errors import Translate
 from detector.model import Model
 from roaddamage.output import check_folder, staged
 from training.evaluate import Evaluation, evaluate, pictures_of
@@ -26,21 +24,17 @@ def write_evaluation(
     precision: float,
     language: str,
     translate: Translate,
+    moved: Callable[[int, int], None],
 ) -> Evaluation:
-    """Score a model and write `FILES` into `out`, in place of earlier ones. Raises RoadDamageError."""
+    """Score a model and write `FILES` into `out`, in place of earlier ones. `moved` is told pictures done, and all there are.
+
+    Raises RoadDamageError.
+    """
     check_folder(out)
     dataset = read_dataset(data)
     pictures_of(dataset, part)  # what is refused is refused before the model loads
     loaded = Model(model, device)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(translate(N_("Pictures")), total=None)
-        told = evaluate(
-            loaded,
-            dataset,
-            part,
-            wanted_precision=precision,
-            moved=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    told = evaluate(loaded, dataset, part, wanted_precision=precision, moved=moved)
     text = page(told, dataset, language, translate)
     with staged(out, FILES) as stage:
         (stage / "report.html").write_text(text, encoding="utf-8")

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from labelled_pictures import rendered
 from PIL import Image
 from test_dataset import make
 from test_main_job import roaddamage
 
 from datasets.dataset import Dataset, DatasetError, Picture, read_dataset
-from datasets.synthetic import labelled_frames
 from detector.model import DEFAULT_MODEL, Detections
 from detector.reliability import Reliability
 from roaddamage.language import translation
@@ -26,33 +26,22 @@ EVIL = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 
 
 @pytest.fixture(scope="module")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve rendered pictures of three roads as a dataset; the roads' names are hostile."""
-    folder = tmp_path_factory.mktemp("data") / "rendered"
-    frames = list(labelled_frames(12, seed=5, size_px=(640, 360)))
-    pictures = [
-        Picture(
-            f"{index}.jpg",
-            640,
-            360,
-            source=f"kind{index % 2}",
-            road=f"{EVIL}{index // 5}",
-            part="test",
-            xyxy=np.clip(frame.xyxy / [640, 360, 640, 360], 0, 1),
-            class_id=frame.class_id,
-        )
-        for index, frame in enumerate(frames)
-    ]
-    make(folder, *pictures)
-    for picture, frame in zip(pictures, frames, strict=True):
-        Image.fromarray(frame.image).save(folder / "images" / picture.name)
-    return folder
+    return rendered(
+        tmp_path_factory.mktemp("data") / "rendered",
+        ["test"] * 12,
+        seed=5,
+        size_px=(640, 360),
+        road=lambda index: f"{EVIL}{index // 5}",
+        source=lambda index: f"kind{index % 2}",
+    ).folder
 
 
 @pytest.fixture(scope="module")
-def scored(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scored(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("scored") / "out"
-    done = roaddamage("evaluate", "--data", rendered, "--out", out, "--device", "cpu", "--json")
+    done = roaddamage("evaluate", "--data", folder, "--out", out, "--device", "cpu", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == json.loads((out / "scores.json").read_text())
     return out
@@ -97,9 +86,9 @@ def test_the_page_opens_offline_and_trusts_no_text(scored: Path, browser: Any) -
     opened.close()
 
 
-def test_the_page_speaks_japanese(scored: Path, rendered: Path) -> None:
+def test_the_page_speaks_japanese(scored: Path, folder: Path) -> None:
     told = Evaluation.from_json((scored / "scores.json").read_text())
-    text = page(told, read_dataset(rendered), "ja", translation("ja"))
+    text = page(told, read_dataset(folder), "ja", translation("ja"))
     assert "亀甲状ひび割れ" in text
     assert "Precision" not in text
 
@@ -212,10 +201,10 @@ def another_task(folder: Path) -> list[object]:
     ],
 )
 def test_what_can_not_be_scored_is_refused_and_nothing_is_written(
-    rendered: Path, tmp_path: Path, spoil: Any, word: str
+    folder: Path, tmp_path: Path, spoil: Any, word: str
 ) -> None:
     out = tmp_path / "out"
-    done = roaddamage("evaluate", "--data", rendered, "--out", out, "--device", "cpu", *spoil(rendered))
+    done = roaddamage("evaluate", "--data", folder, "--out", out, "--device", "cpu", *spoil(folder))
     assert done.returncode == 2
     assert word in done.stderr
     assert "Traceback" not in done.stderr

@@ -390,3 +390,12 @@ def test_telemetry_of_nothing_says_why(tmp_path: Path) -> None:
     done = roaddamage("telemetry", tmp_path / "v.mp4")
     assert (done.returncode, done.stdout) == (3, "")
     assert "--gps" in done.stderr
+
+
+def test_the_sample_is_scored_in_blocks(found: Path, sample: Path) -> None:
+    truth = sample.with_suffix(".truth.geojson")
+    told = roaddamage("score-drive", found, "--truth", truth, "--json")
+    assert told.returncode == 0, told.stderr
+    of_all = json.loads(told.stdout)["scores"][-1]
+    assert of_all["blocks"]["detection"] > 0.8
+    assert "km; blocks of 20 m" in roaddamage("score-drive", found, "--truth", truth).stdout

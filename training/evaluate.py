@@ -179,6 +179,24 @@ def _built(kind: Any, value: Any) -> Any:
     return tuple(_built(one, each) for one, each in zip(kinds, value, strict=True))
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What a model found in the pictures of a part, beside the labels: a row a picture, boxes in px.
+
+    `cluster` (pictures,) is each picture's row among the roads.
+    """
+
+    model: Model
+    dataset: Dataset
+    part: str
+    pictures: tuple[Picture, ...]
+    found: list[Detections]
+    truth: list[tuple[Floats, Ints]]
+    sizes_px: list[tuple[int, int]]
+    boxes: Judged
+    cluster: Ints
+
+
 def evaluate(
     model: Model,
     dataset: Dataset,
@@ -193,6 +211,14 @@ def evaluate(
 
     Raises DatasetError for a part that is none or has no pictures, and for a picture that can't be read.
     """
+    looked = look(model, dataset, part, moved)
+    return scored(looked, confidence=confidence, wanted_precision=wanted_precision, resamples=resamples)
+
+
+def look(
+    model: Model, dataset: Dataset, part: str, moved: Callable[[int, int], None] = lambda done, total: None
+) -> Looked:
+    """Have the model look at every picture of a part. Arguments and errors as `evaluate`."""
     pictures = pictures_of(dataset, part)
     found, sizes_px = [], []
     for boxes, size_px in _found(model, dataset, pictures):
@@ -204,17 +230,28 @@ def evaluate(
         for picture, (width, height) in zip(pictures, sizes_px, strict=True)
     ]
     boxes_all = judged(found, truth, sizes_px)
-    cluster = _clusters(pictures)
-    weights = resampled(cluster, resamples)
-    scorer = _Scorer(cluster, weights, confidence, wanted_precision)
+    return Looked(model, dataset, part, pictures, found, truth, sizes_px, boxes_all, _clusters(pictures))
+
+
+def scored(
+    looked: Looked,
+    *,
+    confidence: float = SHIPPED_CONFIDENCE,
+    wanted_precision: float = 0.5,
+    resamples: int = RESAMPLES,
+) -> Evaluation:
+    """All that can be told of what the model found."""
+    model, pictures, boxes_all = looked.model, looked.pictures, looked.boxes
+    weights = resampled(looked.cluster, resamples)
+    scorer = _Scorer(looked.cluster, weights, confidence, wanted_precision)
     sure = boxes_all.score >= LEAST_SCORE
     true, score = boxes_all.true[sure, 0], boxes_all.score[sure]
     false_alarms, false_alarms_interval = scorer.false_alarms(boxes_all, len(pictures))
     return Evaluation(
         model=model.name,
         sha256=model.sha256,
-        dataset=dataset.folder.resolve().name,
-        part=part,
+        dataset=looked.dataset.folder.resolve().name,
+        part=looked.part,
         pictures=len(pictures),
         clean_pictures=sum(not len(picture.class_id) for picture in pictures),
         clusters=weights.shape[1],
@@ -224,12 +261,24 @@ def evaluate(
         groups=tuple(_groups(scorer, boxes_all, pictures)),
         false_alarms=false_alarms,
         false_alarms_interval=false_alarms_interval,
-        confusion=tuple(tuple(row) for row in confusion(found, truth, confidence).tolist()),
+        confusion=tuple(tuple(row) for row in confusion(looked.found, looked.truth, confidence).tolist()),
         as_scored=calibration(score, true),
         calibrated=calibration(model.reliability.probability(boxes_all.class_id[sure], score), true),
         curves=tuple(_curves(boxes_all)),
-        worst=tuple(_worst(pictures, found, truth, sizes_px, confidence)),
+        worst=tuple(_worst(pictures, looked.found, looked.truth, looked.sizes_px, confidence)),
     )
+
+
+def ap50_samples(looked: Looked, resamples: int = RESAMPLES) -> NDArray[np.float64]:
+    """AP50 in bootstrap samples of the roads: (classes + 1, samples), last the mean of the classes that are there.
+
+    Two models that looked at the same pictures are drawn the same roads, so that their samples can be subtracted.
+    """
+    weights = resampled(looked.cluster, resamples)
+    classes = [looked.boxes.of_class(row) for row in range(len(CODES))]
+    samples = np.array([average_precision(one, looked.cluster, weights) for one in classes])
+    present = [len(one.label_class) > 0 for one in classes]
+    return np.vstack([samples, samples[present].mean(0) if any(present) else np.full(resamples, np.nan)])
 
 
 def pictures_of(dataset: Dataset, part: str) -> tuple[Picture, ...]:

@@ -2,18 +2,23 @@
 
 A run's folder holds all that made it: `run.json` (settings, the data's hash, versions, result), `train.txt` and
 `val.txt` (the pictures), ultralytics' own files under `yolo/`, and in the end `model.pt` with what its scores
-are worth beside it (`model.json`).
+are worth (`model.json`) and what it learnt from (`model.trained-on.txt`) beside it.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import importlib.metadata
 import json
+import logging
 import os
+import pickle
 import shutil
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +26,12 @@ from typing import Any
 
 from datasets.dataset import Dataset, DatasetError, label_lines
 from detector.classes import CODES
-from detector.errors import N_, OutputTakenError
+from detector.errors import N_, ModelError, OutputTakenError, RoadDamageError
 from detector.model import Model, checked_yolo
 from detector.reliability import write_reliability
 from detector.ultralytics_quiet import prepare
+from training.logs import loggers
+from training.promotion import seen_file, write_seen
 from training.reliability import fit_on
 
 RUN = "run.json"
@@ -33,17 +40,21 @@ LIBRARIES = ("ultralytics", "torch", "numpy")
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run is told. `init` is a checkpoint, or an architecture of ultralytics' by name (yolo11n.yaml).
+    """What a run is told.
 
-    `device` is cpu, 0, or 0,1 for several GPUs (DDP). `more` goes to ultralytics' trainer as it stands.
+    `init` is a checkpoint to begin from, `model` the name of an architecture of ultralytics' (yolo11n). With both,
+    the checkpoint's tensors that fit the architecture are taken. `device` is cpu, 0, or 0,1 for several GPUs
+    (DDP). `logs` names what else is told of the course (`training.logs`); `more` goes to ultralytics' trainer.
     """
 
-    init: str = "yolo11n.yaml"
+    init: str = ""
+    model: str = ""
     epochs: int = 100
     image_px: int = 640
     batch: int = 16
     device: str = "cpu"
     seed: int = 0
+    logs: tuple[str, ...] = ()
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -71,8 +82,9 @@ def train(
 ) -> Path:
     """Train, or go on with the run in `out`; returns the model's path.
 
-    Raises DatasetError for a dataset without a train or val part, ModelError for a start that is none,
-    OutputTakenError for a folder that holds something else, or a run with other data or settings.
+    Raises DatasetError for a dataset without a train or val part, ModelError for a start that is none, LogError
+    for a log that can't be kept, SettingError for what ultralytics does not know, OutputTakenError for a folder
+    that holds something else, or a run with other data or settings.
     """
     parts = {name: dataset.part(name) for name in ("train", "val")}
     for name, pictures in parts.items():
@@ -86,33 +98,86 @@ def train(
     if _begun(out, record) and model_path.exists():
         return model_path
     prepare()
+    _check_settings(settings)
+    callbacks = loggers(settings.logs, out.resolve(), record["settings"])
+    last = out / "yolo" / "weights" / "last.pt"
+    yolo = checked_yolo(last) if last.exists() else _start(settings)
     out.mkdir(parents=True, exist_ok=True)
     (out / RUN).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     data = _write_lists(out, dataset)
-    last = out / "yolo" / "weights" / "last.pt"
-    if last.exists():
-        yolo, arguments = checked_yolo(last), {"resume": True}
-    else:
-        yolo, arguments = _start(settings.init), _arguments(out, data, settings)
-    batches = Counter[int]()
-
-    def batch_ends(trainer: Any) -> None:
-        batches[trainer.epoch] += 1
-        on_progress(_moved(trainer, batches[trainer.epoch]))
-
-    yolo.add_callback("on_train_batch_end", batch_ends)
+    for log in callbacks:
+        yolo.add_callback("on_fit_epoch_end", log)
+        yolo.add_callback("on_train_end", log.finished)
     yolo.add_callback("on_train_start", quick_on_cpu)
-    yolo.train(**arguments)
+    arguments = {"resume": True} if last.exists() else _arguments(out, data, settings)
+    with _told(yolo, out, settings, on_progress):
+        yolo.train(**arguments)
     trained = out / "yolo" / "weights" / "best.pt"
-    part = model_path.with_suffix(".part")
-    shutil.copyfile(trained if trained.exists() else last, part)
-    os.replace(part, model_path)
-    model = Model(model_path, "cpu" if settings.device == "cpu" else "auto")
+    trained = trained if trained.exists() else last
+    model = Model(trained, "cpu" if settings.device == "cpu" else "auto")
     curves = fit_on(model, [(dataset.image_path(one), one.boxes_px, one.class_id) for one in parts["val"]])
     write_reliability(model_path, curves)
+    began_from = seen_file(Path(settings.init)) if settings.init else None
+    write_seen(seen_file(model_path), [*parts["train"], *parts["val"]], began_from)
+    part = model_path.with_suffix(".part")
+    shutil.copyfile(trained, part)
+    os.replace(part, model_path)
     record |= {"ended": _now(), "sha256": model.sha256, "result": _result(yolo)}
     (out / RUN).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return model_path
+
+
+@contextmanager
+def _told(yolo: Any, out: Path, settings: Settings, on_progress: Callable[[Moved], None]) -> Iterator[None]:
+    """Tell how far the training is: batch by batch, or, where several GPUs train in other processes, by epoch."""
+    if "," not in settings.device:
+        batches = Counter[int]()
+
+        def batch_ends(trainer: Any) -> None:
+            batches[trainer.epoch] += 1
+            on_progress(_moved(trainer, batches[trainer.epoch]))
+
+        yolo.add_callback("on_train_batch_end", batch_ends)
+        yield
+        return
+    over = threading.Event()
+
+    def watch() -> None:
+        told = 0
+        while not over.wait(1.0):
+            for moved in epochs_done(out / "yolo" / "results.csv", settings.epochs)[told:]:
+                told += 1
+                on_progress(moved)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def epochs_done(results: Path, epochs: int) -> list[Moved]:
+    """The epochs that ultralytics has written of."""
+    if not results.exists():
+        return []
+    with results.open(newline="", encoding="utf-8") as file:
+        rows = [
+            {name.strip(): value for name, value in row.items() if name and value}
+            for row in csv.DictReader(file)
+        ]
+    return [
+        Moved(
+            int(row["epoch"]),
+            epochs,
+            1,
+            1,
+            sum(float(value) for name, value in row.items() if name.startswith("train/")),
+        )
+        for row in rows
+        if "epoch" in row
+    ]
 
 
 def quick_on_cpu(trainer: Any) -> None:
@@ -132,7 +197,7 @@ def quick_on_cpu(trainer: Any) -> None:
 
 
 def _record(dataset: Dataset, settings: Settings) -> dict[str, Any]:
-    return {
+    told = {
         "begun": _now(),
         "dataset": str(dataset.folder.resolve()),
         "data_sha256": data_hash(dataset),
@@ -140,6 +205,7 @@ def _record(dataset: Dataset, settings: Settings) -> dict[str, Any]:
         "settings": asdict(settings),
         "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
     }
+    return dict(json.loads(json.dumps(told)))  # as it is read again
 
 
 def _begun(out: Path, record: dict[str, Any]) -> bool:
@@ -159,13 +225,62 @@ def _begun(out: Path, record: dict[str, Any]) -> bool:
     return True
 
 
-def _start(init: str) -> Any:
-    """A network to begin with: a checkpoint's, or an architecture's from noise."""
-    if init.endswith((".yaml", ".yml")) and not Path(init).exists():
-        from ultralytics.models import YOLO
+def _start(settings: Settings) -> Any:
+    """A network to begin with: a checkpoint's, an architecture's from noise, or an architecture's with tensors."""
+    if not settings.model:
+        return checked_yolo(Path(settings.init))
+    from ultralytics.models import YOLO
 
-        return YOLO(init, task="detect")
-    return checked_yolo(Path(init))
+    name = settings.model if settings.model.endswith((".yaml", ".yml")) else f"{settings.model}.yaml"
+    try:
+        yolo = YOLO(name, task="detect")
+        if "detect" not in str(getattr(yolo.model, "yaml", {}).get("head", "")).lower():
+            raise ValueError(name)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise ModelError(
+            N_("{name} is no detection network of ultralytics'; one is yolo11n."), name=settings.model
+        ) from error
+    if settings.init:
+        _take_tensors(yolo, Path(settings.init))
+    return yolo
+
+
+def _take_tensors(yolo: Any, path: Path) -> None:
+    """Give the network those of a file's tensors that fit by name and shape.
+
+    The file is a checkpoint or a plain state dict. Raises ModelError where it is neither, or nothing fits.
+    """
+    import torch
+
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(tensors, dict) or not all(torch.is_tensor(one) for one in tensors.values()):
+            raise TypeError
+    except (OSError, TypeError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError):
+        tensors = checked_yolo(path).model.state_dict()
+    own = yolo.model.state_dict()
+    fit = {name: one.float() for name, one in tensors.items() if name in own and own[name].shape == one.shape}
+    if not fit:
+        raise ModelError(N_("None of the tensors in {path} fits {name}."), path=path, name=yolo.model_name)
+    yolo.model.load_state_dict(fit, strict=False)
+    logging.getLogger(__name__).info("%d of %d tensors taken from %s", len(fit), len(own), path)
+    yolo.ckpt = {"model": yolo.model}  # without a checkpoint its trainer builds the network anew
+
+
+class SettingError(RoadDamageError):
+    """A setting that ultralytics' trainer does not know, or not with this value."""
+
+    exit_code = 2
+
+
+def _check_settings(settings: Settings) -> None:
+    from ultralytics.cfg import get_cfg
+
+    try:
+        get_cfg(overrides=dict(settings.more))
+    except (SyntaxError, TypeError, ValueError) as error:
+        text = str(error).strip().split("\n")[0]
+        raise SettingError(N_("A setting for the training can't be used: {reason}"), reason=text) from error
 
 
 def _arguments(out: Path, data: Path, settings: Settings) -> dict[str, Any]:

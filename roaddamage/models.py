@@ -1,0 +1,314 @@
+"""The workspace's models: which one is in use, which were before, and why.
+
+    WORKSPACE/models/history.json             what was promoted and rolled back, in order; replaced whole
+    WORKSPACE/models/NAME/NAME.pt             a promoted model, what its scores are worth (NAME.json) and what it
+                                              learnt from (NAME.trained-on.txt) beside it,
+                                              card.md, data.md, report.html, comparison.json
+
+The model in use is the one promoted last and not rolled back; without any it is the package's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import getpass
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from datasets.card import card
+from datasets.dataset import Dataset
+from detector.errors import N_, RoadDamageError, Translate
+from detector.forms import form_of
+from detector.model import DEFAULT_MODEL, Model
+from detector.reliability import read_reliability, write_reliability
+from training.evaluation_report import page
+from training.model_card import model_card
+from training.promotion import Comparison, compare, part_hash, seen_file
+from training.reliability import fit_on
+from training.train import RUN
+
+HISTORY = "history.json"
+STAGE = ".unfinished-"
+UNNAMED = frozenset(("model", "best", "last"))
+"""What trainings call their models; the run's folder says more."""
+
+
+class PromotionError(RoadDamageError):
+    """A promotion or rollback that was refused; the model in use stays."""
+
+
+class HistoryError(RoadDamageError):
+    """The workspace's models are not as they were left."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Event:
+    """A promotion, or a rollback to an earlier model ("" is the package's): when (UTC), by whom, and why."""
+
+    at: str
+    by: str
+    kind: str
+    model: str
+    sha256: str = ""
+    test_sha256: str = ""
+    ap50: float | None = None
+    before_ap50: float | None = None
+    forced: bool = False
+    reason: str = ""
+
+
+class Models:
+    """The models of a workspace. Reading makes nothing; the first promotion makes the folder."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.folder = workspace / "models"
+
+    def history(self) -> list[Event]:
+        """All events, oldest first. Raises HistoryError for a file that is no history."""
+        path = self.folder / HISTORY
+        try:
+            return [Event(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError) as error:
+            raise HistoryError(
+                N_("{path} can't be read ({reason}). Restore it from a backup."), path=path, reason=error
+            ) from error
+
+    def current(self) -> Path:
+        """The model in use. Raises HistoryError where its file is gone."""
+        names = in_use(self.history())
+        if not names:
+            return DEFAULT_MODEL
+        path = self._path(names[-1])
+        if not path.is_file():
+            raise HistoryError(
+                N_("The model in use, {path}, is gone. Restore it from a backup, or `roaddamage rollback`."),
+                path=path,
+            )
+        return path
+
+    def rollback(self, reason: str = "") -> Path:
+        """Return to the model before the one in use. Raises PromotionError where there is none before."""
+        with self._changing():
+            events = self.history()
+            names = in_use(events)
+            if not names:
+                raise PromotionError(N_("Nothing was promoted here: the package's model is in use already."))
+            before = names[-2] if len(names) > 1 else ""
+            path = self._path(before) if before else DEFAULT_MODEL
+            if not path.is_file():
+                raise PromotionError(
+                    N_("The model before, {path}, is gone. Restore it from a backup."), path=path
+                )
+            self._write([*events, Event(_now(), _user(), "rollback", before, reason=reason)])
+        return path
+
+    def promote(
+        self,
+        candidate: Path,
+        dataset: Dataset,
+        *,
+        device: str = "auto",
+        name: str = "",
+        reason: str = "",
+        new_test: bool = False,
+        language: str = "en",
+        translate: Translate = str,
+        moved: Callable[[int, int], None] = lambda done, total: None,
+        compared: Callable[[Comparison], None] = lambda told: None,
+    ) -> Path:
+        """Put the candidate in use where it is better on the dataset's test part; returns its path.
+
+        `reason` promotes it all the same. The test part stays the one of the promotion before unless `new_test`.
+        `compared` is told the comparison, whichever way it goes. Raises PromotionError where it is refused, and
+        what loading and scoring raise; then everything is as it was.
+        """
+        with self._changing():
+            events = self.history()
+            test = part_hash(dataset)
+            self._check_test(events, test, dataset, new_test)
+            for left in self.folder.glob(f"{STAGE}*"):  # by a promotion that was killed
+                shutil.rmtree(left)
+            stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=self.folder))
+            stage.chmod(0o755)
+            try:
+                title = self._title(name or _own_name(candidate), events)
+                model = _staged(candidate, stage / f"{title}.pt", dataset, device)
+                told = self._compared(model, candidate, dataset, device, moved)
+                compared(told)
+                if not told.promotable and not reason:
+                    raise PromotionError(
+                        N_(
+                            "Not promoted; {name} stays in use. --force promotes it all the same, with a reason."
+                        ),
+                        name=told.current.model,
+                    )
+                _document(
+                    stage,
+                    title,
+                    told,
+                    candidate,
+                    dataset,
+                    "" if told.promotable else reason,
+                    language,
+                    translate,
+                )
+                os.replace(stage, self.folder / title)
+            finally:
+                shutil.rmtree(stage, ignore_errors=True)
+            mean = told.mean
+            event = Event(
+                _now(), _user(), "promotion", title, model.sha256, test, mean.candidate, mean.current,
+                forced=not told.promotable, reason=reason,
+            )  # fmt: skip
+            self._write([*events, event])
+        return self._path(title)
+
+    def _compared(
+        self, model: Model, candidate: Path, dataset: Dataset, device: str, moved: Callable[[int, int], None]
+    ) -> Comparison:
+        before = self.current()
+        current = Model(before, device)
+        if current.sha256 == model.sha256:
+            raise PromotionError(N_("{path} is the model in use already."), path=candidate)
+        return compare(model, current, dataset, (seen_file(candidate), seen_file(before)), moved)
+
+    def _check_test(self, events: list[Event], test: str, dataset: Dataset, new_test: bool) -> None:
+        earlier = next((one.test_sha256 for one in reversed(events) if one.test_sha256), test)
+        if earlier != test and not new_test:
+            raise PromotionError(
+                N_(
+                    "The test part of {path} is not the one that promotions went by until now. Give the dataset that"
+                    " has it, or --new-test to go by this one from now on."
+                ),
+                path=dataset.folder,
+            )
+
+    def _title(self, wanted: str, events: list[Event]) -> str:
+        """A name that is no other model's, safe as a file's."""
+        number = 1 + sum(one.kind == "promotion" for one in events)
+        safe = re.sub(r"[^\w.-]+", "-", wanted).strip(".-")[:60] or "model"
+        while (self.folder / f"{number:04}-{safe}").exists():  # one that a broken promotion left
+            number += 1
+        return f"{number:04}-{safe}"
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name / f"{name}.pt"
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One change at a time; a full disk and the like become PromotionError."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / ".lock").open("w") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise PromotionError(
+                        N_("Another promotion is at work on {path}. Try again when it is done."),
+                        path=self.folder,
+                    ) from error
+                yield
+        except OSError as error:
+            raise PromotionError(
+                N_("{path} can't be written to: {reason}. Nothing was changed."),
+                path=self.folder,
+                reason=error.strerror or error,
+            ) from error
+
+    def _write(self, events: list[Event]) -> None:
+        part = self.folder / f"{HISTORY}.part"
+        with part.open("w", encoding="utf-8") as file:
+            json.dump([dataclasses.asdict(one) for one in events], file, indent=1, ensure_ascii=False)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.folder / HISTORY)
+
+
+def in_use(events: list[Event]) -> list[str]:
+    """Names of the models promoted and not rolled back, the one in use last."""
+    names: list[str] = []
+    for one in events:
+        if one.kind == "promotion":
+            names.append(one.model)
+        elif names:
+            names.pop()
+    return names
+
+
+def _staged(candidate: Path, path: Path, dataset: Dataset, device: str) -> Model:
+    """The candidate as it will be in use: under its name, its confidence fitted on the dataset's val part."""
+    if form_of(candidate):
+        raise PromotionError(
+            N_("{path} is an exported form. Promote the checkpoint, and export that."), path=candidate
+        )
+    model = Model(candidate, device)
+    shutil.copyfile(candidate, path)
+    val = [(dataset.image_path(one), one.boxes_px, one.class_id) for one in dataset.part("val")]
+    write_reliability(path, fit_on(model, val) if val else read_reliability(candidate))
+    return Model(path, device)
+
+
+def _document(
+    stage: Path,
+    title: str,
+    told: Comparison,
+    candidate: Path,
+    dataset: Dataset,
+    reason: str,
+    language: str,
+    translate: Translate,
+) -> None:
+    """Write all that stands beside a promoted model."""
+    run = _run_of(candidate)
+    texts = {
+        "card.md": model_card(title, told, run, reason, translate),
+        "data.md": card(dataset, translate),
+        "report.html": page(told.candidate, dataset, language, translate),
+        "comparison.json": json.dumps(dataclasses.asdict(told), ensure_ascii=False, allow_nan=False),
+    }
+    for name, text in texts.items():
+        (stage / name).write_text(text, encoding="utf-8")
+    if seen_file(candidate).exists():
+        shutil.copyfile(seen_file(candidate), seen_file(stage / f"{title}.pt"))
+
+
+def _run_of(candidate: Path) -> dict[str, Any] | None:
+    """The record of the training that the candidate came from, if it lies beside it whole."""
+    try:
+        told = json.loads(candidate.with_name(RUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = (
+        isinstance(told, dict)
+        and {"settings", "pictures", "data_sha256", "begun", "ended", "versions"} <= told.keys()
+    )
+    return told if whole else None
+
+
+def _own_name(candidate: Path) -> str:
+    return candidate.resolve().parent.name if candidate.stem in UNNAMED else candidate.stem
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no name for this number, as in a container
+        return str(os.getuid())
