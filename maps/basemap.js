@@ -4,7 +4,11 @@
 var roadBasemap = (function () {
     var FONTS = '"Noto Sans JP","Noto Sans CJK JP","Hiragino Kaku Gothic ProN","Hiragino Sans","Yu Gothic",' +
         '"Meiryo",sans-serif';
-    var NAME = ['name:ja', 'name'];
+    // A name with nothing to be seen in it has no height, and protomaps-leaflet would place it for ever.
+    var VISIBLE = /[\p{L}\p{N}]/u;
+    function name(z, f) {
+        return ['name:ja', 'name'].filter(function (key) { return VISIBLE.test(f.props[key] || ''); });
+    }
     var HALO = '#ffffff', WATER = '#cddfea';
     var GREEN = {
         forest: '#e3ebdd', wood: '#e3ebdd', park: '#e4eedc', grass: '#ecf1e5', pitch: '#e6ede0',
@@ -131,7 +135,7 @@ var roadBasemap = (function () {
             return rank === 0 ? between(z, 6, 13, 13, 19) : rank < 3 ? between(z, 9, 12, 14, 16) : rank === 3 ? 13 : 12;
         };
         function text(style) {
-            return Object.assign({labelProps: NAME, fontFamily: FONTS, stroke: HALO, width: 3, lineHeight: 1.25}, style);
+            return Object.assign({labelProps: name, fontFamily: FONTS, stroke: HALO, width: 3, lineHeight: 1.25}, style);
         }
         function named(kinds, minzoom, style) {
             return {

@@ -96,7 +96,7 @@ class BaseMapLayer(JSCSSMixin, Layer):
     _template = Template(
         """
         {% macro header(this, kwargs) %}
-        <style>.leaflet-container { background: #f6f5f3; }</style>
+        <style>.leaflet-container .leaflet-control-attribution { font-size: 11px; line-height: 1.5; }</style>
         {% endmacro %}
         {% macro script(this, kwargs) %}
         var {{ this.get_name() }} = L.layerGroup();

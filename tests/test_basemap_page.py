@@ -125,6 +125,16 @@ def test_text_of_a_base_map_never_becomes_markup(tmp_path: Path, browser: Any) -
     assert opened.errors == []
 
 
+@pytest.mark.parametrize("name", ["\u200b", "\u3000", "⠀", "・"])
+def test_a_name_that_can_not_be_seen_does_no_harm(tmp_path: Path, browser: Any, name: str) -> None:
+    road = ([place(0, 0), place(0, 900)], {"highway": "primary", "name": name})
+    made(tmp_path / "b.pmtiles", write_pbf(tmp_path / "t.osm.pbf", [road], []))
+    opened = Page(browser, page_with(tmp_path, open_basemap(str(tmp_path / "b.pmtiles")))[0])
+    show(opened, 0, 300, 17)
+    assert opened.page.evaluate(COLOURS).get("255,255,255", 0) > 1000
+    assert opened.errors == []
+
+
 def test_pictures_out_of_a_file(tmp_path: Path, browser: Any) -> None:
     tiles = {tile: picture() for zoom in range(12, 18) for tile in tiles_near(WAY.ways, zoom)}
     add_archive(write_mbtiles(tmp_path / "t.mbtiles", "png", tiles), tmp_path / "b.pmtiles", "○○市")
