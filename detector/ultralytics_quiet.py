@@ -11,6 +11,9 @@ import stat
 import sys
 import tempfile
 
+REPORTING = ("clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
+"""Services that it tells of every training, as soon as their package is installed; some are on the internet."""
+
 
 def prepare() -> None:
     """Set what ultralytics and its threads read from the environment, unless the user has."""
@@ -19,6 +22,7 @@ def prepare() -> None:
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_VERBOSE", "false")
+    os.environ.pop("ULTRALYTICS_API_KEY", None)  # with one it sends trainings to its makers
     # A checkpoint is a pickle: only the known model classes may come out of it.
     os.environ["ULTRALYTICS_SAFE_LOAD"] = "true"
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -26,8 +30,9 @@ def prepare() -> None:
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     from ultralytics import settings as ultralytics_settings
 
-    if ultralytics_settings["sync"]:
-        ultralytics_settings.update({"sync": False, "datasets_dir": settings})
+    wanted = {"sync": False, "datasets_dir": settings, **dict.fromkeys(REPORTING, False)}
+    if any(ultralytics_settings[name] != value for name, value in wanted.items()):
+        ultralytics_settings.update(wanted)
     # It puts itself before Pillow's open, and looks for a package to install at every file that is no picture.
     from ultralytics.utils import patches
 

@@ -27,6 +27,9 @@ CARRIED: dict[str, Path] = {
     / "leaflet.featuregroup.subgroup"
     / "leaflet.featuregroup.subgroup.js",
     "leaflet_heat.min.js": FOLIUM / "leaflet_heat.min.js",
+    "pmtiles.js": ASSETS / "pmtiles" / "pmtiles.js",
+    "protomaps-leaflet.js": ASSETS / "protomaps-leaflet" / "protomaps-leaflet.js",
+    "basemap.js": ASSETS.parent / "basemap.js",
 }
 """File name at the end of an asset's address → the file carried for it."""
 
@@ -39,7 +42,13 @@ NOT_NEEDED = frozenset(
 )  # fmt: skip
 """Folium's defaults for its own popups and icons, which our pages do not use."""
 
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+POLICY = {
+    "default-src": ("'none'",),
+    "script-src": ("'unsafe-inline'",),
+    "style-src": ("'unsafe-inline'",),
+    "img-src": ("data:",),
+}
+"""Content-Security-Policy of every page, by directive; `OfflineFigure.allow` adds to it."""
 
 
 class MissingAssetError(LookupError):
@@ -52,12 +61,20 @@ class OfflineFigure(Figure):
     def __init__(self, title: str, language: str) -> None:
         super().__init__(title=title)
         self.language = language
+        self.policy = {directive: list(sources) for directive, sources in POLICY.items()}
+
+    def allow(self, directive: str, source: str) -> None:
+        """Let the page ask `source` (an origin, or a scheme) for what `directive` is about."""
+        allowed = self.policy.setdefault(directive, [])
+        if source not in allowed:
+            allowed.append(source)
 
     def render(self, **kwargs: Any) -> str:
         """The whole page. Raises MissingAssetError for anything not carried."""
         for child in list(self._children.values()):
             child.render(**kwargs)
-        policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        policy = "; ".join(" ".join((directive, *sources)) for directive, sources in self.policy.items())
+        policy = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         self.header.add_child(Element(policy), name="policy", index=0)
         for name, element in list(self.header._children.items()):
             if isinstance(element, (JavascriptLink, CssLink)):

@@ -19,6 +19,7 @@ from folium.utilities import JsCode
 from detector.classes import CLASSES, SEVERITIES
 from detector.errors import N_, Translate
 from detector.sightings import Sighting
+from maps.basemap_layer import BaseMap, Drawn, add_basemap
 from maps.damage_layer import RADIUS_PX, DamageCluster, DamageLayer
 from maps.exports import EVIDENCE, Driven
 from maps.merge import Damage
@@ -94,15 +95,18 @@ def write_map(
     zone: tzinfo,
     language: str,
     translate: Translate,
-) -> None:
+    basemap: BaseMap | None = None,
+) -> Drawn:
     """Write the page. `evidence` is the folder the pictures are read from; damages None: ways alone.
 
-    Raises OSError where the page can't be written.
+    Tells what of the base map is in it. Raises OSError where the page can't be written.
     """
     _ = translate
     figure = OfflineFigure(_("Road damage map"), language)
     page = folium.Map(tiles=None, prefer_canvas=True, maxZoom=21, minZoom=3, zoomSnap=0.5)
     figure.add_child(page)
+    ways = [way for drive in driven for way in (*drive.ways, *drive.unseen)]
+    drawn = add_basemap(figure, page, basemap, ways, _("Base map")) if basemap else Drawn()
     _add_ways(page, driven, _)
     if damages is not None:
         _add_damages(page, damages, evidence, zone, _)
@@ -115,6 +119,7 @@ def write_map(
     _Panel(panels).add_to(page)
     _fit(page, damages or [], driven)
     path.write_text(figure.render(), encoding="utf-8")
+    return drawn
 
 
 def _add_ways(page: folium.Map, driven: Sequence[Driven], _: Translate) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detector.errors import N_, FootageError, RoadDamageError, Translate
-from roaddamage import __version__, dataset_cli, model_cli
+from roaddamage import __version__, basemap_cli, dataset_cli, model_cli
 from roaddamage.common_options import DEVICE, MODEL, WORKSPACE, Language, errors_said, model_in_use
 from roaddamage.language import preferred_language, translation
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from detector.lenses import Lens
     from detector.telemetry.clock import Hints
+    from maps.basemap_layer import BaseMap
     from roaddamage.detect import Job
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(dataset_cli.app, name="dataset")
 app.add_typer(model_cli.app)
+app.add_typer(basemap_cli.app, name="basemap")
 
 
 DETECT_HELP = N_(
@@ -145,6 +147,11 @@ VEHICLE = typer.Option(
     metavar="FILE",
     help=N_("What is known of this vehicle's camera: read if it is there, and sharpened by each drive."),
 )
+BASEMAP = typer.Option(
+    metavar="FILE|URL",
+    envvar="ROADDAMAGE_BASEMAP",
+    help=N_("Base map under the damages, of `roaddamage basemap` [default: none, the ways driven alone]."),
+)
 TIMEZONE = typer.Option(metavar="ZONE", help=N_("Zone of the times shown, and of cameras set to local time."))
 
 
@@ -171,6 +178,7 @@ def detect(
     horizon: Annotated[float | None, HORIZON] = None,
     camera_model: Annotated[str | None, LENS] = None,
     vehicle: Annotated[Path | None, VEHICLE] = None,
+    basemap: Annotated[str | None, BASEMAP] = None,
     timezone: Annotated[str, TIMEZONE] = "Asia/Tokyo",
     lang: Annotated[
         Language | None, typer.Option(help=N_("Language of the results [default: the terminal's]."))
@@ -191,6 +199,9 @@ def detect(
     zone = _zone(timezone)
     _check_camera(camera_height, hfov, horizon)
     language = (lang or Language(preferred_language())).value
+    translate = translation(language)
+    with errors_said(translate):
+        under, path = _basemap(basemap), model_in_use(model, workspace)
     options = Options(
         every_m=every_m,
         confidence=confidence,
@@ -200,9 +211,6 @@ def detect(
         horizon=horizon,
         lens=_lens(camera_model),
     )
-    translate = translation(language)
-    with errors_said(translate):
-        path = model_in_use(model, workspace)
     job = Job(
         footage=footage,
         out=out,
@@ -214,6 +222,7 @@ def detect(
         zone=zone,
         language=language,
         vehicle=vehicle,
+        basemap=under,
     )
     raise typer.Exit(_detect(job, translate, quiet=quiet or as_json, as_json=as_json))
 
@@ -243,6 +252,8 @@ def _detect(job: Job, translate: Translate, *, quiet: bool, as_json: bool) -> in
     elif not quiet:
         typer.echo(summary(outcome.report, translate))
         typer.echo(translate(N_("Map: {path}")).format(path=(job.out / "map.html").absolute()))
+        if outcome.basemap:
+            typer.echo(outcome.basemap, err=True)
     return 0 if outcome.complete else FootageError.exit_code
 
 
@@ -256,6 +267,7 @@ def probe(
     map_file: Annotated[
         Path | None, typer.Option("--map", metavar="FILE", help=N_("Also write a map of the ways driven."))
     ] = None,
+    basemap: Annotated[str | None, BASEMAP] = None,
     as_json: Annotated[bool, typer.Option("--json", help=N_("Print JSON, a line a drive."))] = False,
 ) -> None:
     """Tell what was found."""
@@ -268,6 +280,8 @@ def probe(
 
     language = preferred_language()
     translate, zone = translation(language), _zone(timezone)
+    with errors_said(translate):
+        under = _basemap(basemap) if map_file else None
     driven: list[Driven] = []
     refused = []
     for found in locate(footage, gps, _hints(gps_offset, zone, gps_columns)):
@@ -282,12 +296,15 @@ def probe(
         driven.append(Driven(found.drive.name, ways, told["driven_m"], found.trajectory.utc_at(0.0)))
     if map_file and driven:
         try:
-            write_map(
-                map_file, None, driven, map_file.parent, zone=zone, language=language, translate=translate
-            )
+            drawn = write_map(
+                map_file, None, driven, map_file.parent,
+                zone=zone, language=language, translate=translate, basemap=under,
+            )  # fmt: skip
         except OSError as error:
             typer.echo(f"{map_file}: {error.strerror}", err=True)
             raise typer.Exit(1) from error
+        if note := drawn.told(translate):
+            typer.echo(note, err=True)
     raise typer.Exit(FootageError.exit_code if refused else 0)
 
 
@@ -366,6 +383,13 @@ def telemetry(
             typer.echo(f"{out}: {error.strerror}", err=True)
             raise typer.Exit(1) from error
     raise typer.Exit(code)
+
+
+def _basemap(where: str | None) -> BaseMap | None:
+    """The base map of an option, looked at before anything else is done. Raises BaseMapError."""
+    from maps.basemap_layer import open_basemap
+
+    return open_basemap(where) if where else None
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -25,6 +25,7 @@ from detector.model import Model
 from detector.pipeline import DriveResult, Options, Progress, detect_drive
 from detector.telemetry.clock import Tie
 from detector.vehicle import Vehicle, read_vehicle, write_vehicle
+from maps.basemap_layer import BaseMap
 from maps.coverage import Way, coverage, reach_m
 from maps.exports import EVIDENCE, Driven, local_time, write_csv, write_geojson, write_geopackage
 from maps.merge import Damage, Damages
@@ -51,6 +52,7 @@ class Job:
     zone: ZoneInfo
     language: str
     vehicle: Path | None = None
+    basemap: BaseMap | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Outcome:
 
     report: dict[str, Any]
     complete: bool
+    basemap: str = ""
+    """What of the base map is missing in the page; "" nothing."""
 
 
 class Watcher:
@@ -114,10 +118,10 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
         write_geopackage(folder / "damages.gpkg", damages, driven, coverage(ways), job.zone, translate)
         write_geojson(folder / "damages.geojson", damages, job.zone, translate)
         write_csv(folder / "damages.csv", damages, job.zone, translate)
-        write_map(
+        under = write_map(
             folder / "map.html", damages, driven, evidence,
-            zone=job.zone, language=job.language, translate=translate,
-        )  # fmt: skip
+            zone=job.zone, language=job.language, translate=translate, basemap=job.basemap,
+        ).told(translate)  # fmt: skip
         report = _report(job, model, results, damages, refused, translate)
         report["seconds"]["write"] = round(time.perf_counter() - writing, 2)
         report["seconds"]["total"] = round(time.perf_counter() - started, 2)
@@ -126,7 +130,8 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
         (folder / "report.json").write_bytes((text + "\n").encode("utf-8", "backslashreplace"))
     if job.vehicle:
         write_vehicle(job.vehicle, vehicle)
-    return Outcome(report, not refused and not any(result.drive.incomplete for result in results))
+    complete = not refused and not any(result.drive.incomplete for result in results)
+    return Outcome(report, complete, under)
 
 
 class NothingUsableError(FootageError):

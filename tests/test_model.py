@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from detector.classes import CODES
 from detector.errors import ModelError
 from detector.model import DEFAULT_MODEL, Model, _detections
+from detector.ultralytics_quiet import REPORTING, prepare
 
 
 class Trap:
@@ -121,3 +122,11 @@ def test_a_broken_picture_stays_a_broken_picture_once_a_model_is_loaded(tmp_path
     (tmp_path / "a.jpg").write_bytes(b"no picture")
     with pytest.raises(UnidentifiedImageError):
         Image.open(tmp_path / "a.jpg")
+
+
+def test_nothing_is_told_to_services_whose_package_is_installed() -> None:
+    prepare()
+    from ultralytics import settings
+
+    assert [name for name in REPORTING if settings[name]] == []
+    assert settings["sync"] is False
