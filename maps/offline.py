@@ -12,21 +12,18 @@ import re
 from pathlib import Path
 from typing import Any
 
-import folium
 from branca.element import CssLink, Element, Figure, JavascriptLink
 
 ASSETS = Path(__file__).parent / "assets"
-FOLIUM = Path(folium.__file__).parent / "templates"
 
 CARRIED: dict[str, Path] = {
     "leaflet.js": ASSETS / "leaflet" / "leaflet.js",
     "leaflet.css": ASSETS / "leaflet" / "leaflet.css",
-    "leaflet.markercluster.js": ASSETS / "leaflet.markercluster" / "leaflet.markercluster.js",
-    "MarkerCluster.css": ASSETS / "leaflet.markercluster" / "MarkerCluster.css",
-    "leaflet.featuregroup.subgroup.js": ASSETS
-    / "leaflet.featuregroup.subgroup"
-    / "leaflet.featuregroup.subgroup.js",
-    "leaflet_heat.min.js": FOLIUM / "leaflet_heat.min.js",
+    **{
+        f"roaddamage-{file.name}": file
+        for file in sorted((ASSETS / "roaddamage").iterdir())
+        if file.suffix in (".js", ".css")
+    },
 }
 """File name at the end of an asset's address → the file carried for it."""
 
@@ -39,7 +36,12 @@ NOT_NEEDED = frozenset(
 )  # fmt: skip
 """Folium's defaults for its own popups and icons, which our pages do not use."""
 
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: 'self';"
+    " base-uri 'none'; form-action 'none'"
+)
+"""What a page may do; pictures may lie beside it. `ASKS_SERVER` is added where it may ask where it came from."""
+ASKS_SERVER = "; connect-src 'self'"
 
 
 class MissingAssetError(LookupError):
@@ -47,17 +49,22 @@ class MissingAssetError(LookupError):
 
 
 class OfflineFigure(Figure):
-    """A page in one file: `language` is its HTML `lang`, `title` its title."""
+    """A page in one file: `language` is its HTML `lang`, `title` its title.
 
-    def __init__(self, title: str, language: str) -> None:
+    With `asks_server` it may ask the server that it came from, and no other.
+    """
+
+    def __init__(self, title: str, language: str, *, asks_server: bool = False) -> None:
         super().__init__(title=title)
         self.language = language
+        self.policy = POLICY + (ASKS_SERVER if asks_server else "")
 
     def render(self, **kwargs: Any) -> str:
         """The whole page. Raises MissingAssetError for anything not carried."""
         for child in list(self._children.values()):
             child.render(**kwargs)
-        policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        policy = f'<meta http-equiv="Content-Security-Policy" content="{self.policy}">'
+        policy += '<link rel="icon" href="data:,">'  # else browsers ask the server for one
         self.header.add_child(Element(policy), name="policy", index=0)
         for name, element in list(self.header._children.items()):
             if isinstance(element, (JavascriptLink, CssLink)):
