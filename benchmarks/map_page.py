@@ -40,6 +40,7 @@ from roaddamage.language import translation
 TOKYO = ZoneInfo("Asia/Tokyo")
 HOME = LocalFrame(139.7454, 35.6586)
 EVERY_M, STREET_M, APART_M = 15.0, 3_000.0, 60.0
+STREETS_IN_A_COLUMN = 60
 ROUNDS = 3
 REGION = (139.6, 35.6, 139.75, 35.75)
 """What the served page looks at first, EPSG:4326."""
@@ -53,13 +54,15 @@ def made_city(count: int) -> tuple[list[Damage], list[Driven]]:
     streets = -(-count // each)
     damages, driven = list[Damage](), list[Driven]()
     for street in range(streets):
-        way = np.column_stack(HOME.to_lonlat(np.linspace(0, STREET_M, 60), np.full(60, street * APART_M)))
+        column, row = divmod(street, STREETS_IN_A_COLUMN)
+        west, south = column * (STREET_M + APART_M), row * APART_M
+        way = np.column_stack(HOME.to_lonlat(west + np.linspace(0, STREET_M, 60), np.full(60, south)))
         names = [f"drive {street:04d} {day}" for day in (1, 2)]
         begins = [EPOCH_S + DAY_S * (street % 100 + 120 * day) for day in (0, 1)]
         driven += [Driven(n, [way], STREET_M, b) for n, b in zip(names, begins, strict=True)]
         here = min(each, count - street * each)
         east = np.arange(here) * EVERY_M + rng.normal(0, 3, here)
-        lon, lat = HOME.to_lonlat(east, street * APART_M + rng.normal(0, 2, here))
+        lon, lat = HOME.to_lonlat(west + east, south + rng.normal(0, 2, here))
         for index in range(here):
             seen = tuple(
                 replace(

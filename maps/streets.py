@@ -174,7 +174,7 @@ def _pieces(ways: Sequence[Floats]) -> _Pieces:
         order = first + np.arange(count)
         columns.append((points[:-1] + step / 2, direction, points[:-1], points[1:], order,
                         np.full(count, float(scale.mean()))))  # fmt: skip
-        first += count + 1 + round(BACK_M / PIECE_M)
+        first += count + 1
     if not columns:
         two, one = np.zeros((0, 2)), np.zeros(0)
         return _Pieces(two, two, two, two, np.zeros(0, np.int64), one)

@@ -351,8 +351,10 @@ def test_rates_are_of_the_street_not_of_the_drives(tmp_path: Path, browser: Any)
     opened = Page(browser, write(tmp_path, damages, ways=drives))
     opened.show("rate")
     assert opened.listed() == ["50 a km (5 on 100 m)"]
+    opened.page.evaluate("RoadDamage.page.map.setZoom(11, {animate: false})")  # squares
     opened.page.uncheck("label:has-text('Pothole') input")
     assert opened.listed() == [], "rates follow the filter"
+    assert opened.errors == []
 
 
 def test_coverage_tells_when_how_often_and_what_could_not_be_judged(tmp_path: Path, browser: Any) -> None:
@@ -367,6 +369,7 @@ def test_coverage_tells_when_how_often_and_what_could_not_be_judged(tmp_path: Pa
     told = opened.listed()
     assert told[0] == "driven 1 ×, last on 2023-11-15"
     assert told[-1] == "driven 2 ×, last on 2024-01-14"
+    assert opened.page.inner_text(".rd-shown") == "1.11 km of street"
     legend = opened.page.inner_text(".rd-legend")
     for words in ("as of 2024-01-14", "within 7 days", "within 90 days", "could not be judged"):
         assert words in legend

@@ -205,6 +205,28 @@
     ctx.setLineDash([]);
   };
 
+  // Far out stretches are smaller than a line is wide: squares instead, each coloured by what its streets make
+  // together. `values(i)` gives [amount, metres] of a stretch or null, `colour` what amount a kilometre looks like.
+  const SQUARE_PX = 12;
+  rd.drawSquares = function (ctx, streets, view, values, colour) {
+    const columns = Math.ceil(view.width / SQUARE_PX) + 1, squares = new Map(), {c, x, y} = streets;
+    const left = Math.floor(view.left / SQUARE_PX), top = Math.floor(view.top / SQUARE_PX);
+    for (let i = 0; i < streets.count; i++) {
+      const value = values(i);
+      if (!value) continue;
+      const middle = Math.floor((c.line_begin[i] + c.line_begin[i + 1]) / 2);
+      const column = Math.floor(x[middle] * view.scale / SQUARE_PX) - left, row = Math.floor(y[middle] * view.scale / SQUARE_PX) - top;
+      if (column < 0 || column >= columns || row < 0 || row * SQUARE_PX > view.height + SQUARE_PX) continue;
+      const key = row * columns + column, sum = squares.get(key) || [0, 0];
+      squares.set(key, [sum[0] + value[0], sum[1] + value[1]]);
+    }
+    for (const [key, [amount, metres]] of squares) {
+      ctx.fillStyle = colour(1000 * amount / metres);
+      ctx.fillRect((left + key % columns) * SQUARE_PX - view.left, (top + Math.floor(key / columns)) * SQUARE_PX - view.top,
+        SQUARE_PX - 1, SQUARE_PX - 1);
+    }
+  };
+
   // The stretch nearest to a place of the world, within so many pixels; -1 for none.
   rd.nearestStreet = function (streets, wx, wy, scale, reachPx) {
     const {c, x, y} = streets;

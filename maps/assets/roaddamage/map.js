@@ -9,6 +9,7 @@
   const TIMES = [[1, 3], [3, 5], [9, 7], [Infinity, 9]];
   const LEAST_M = 50;
   const HIT_PX = 6;
+  const SQUARES_BELOW_ZOOM = 14;
   const NARROW_PX = 701;  // as in map.css
 
   rd.start = async function (map, config) {
@@ -24,10 +25,10 @@
 
   class Page {
     constructor(map, config) {
-      Object.assign(this, {map, config, word: rd.worder(config.words), items: [], selected: null, street: -1});
+      Object.assign(this, {map, config, word: rd.worder(config.words), items: [], selected: null, street: -1, shownView: config.views[0]});
       const all = rows => new Set(rows.keys());
       this.state = {
-        view: config.views[0] || 'ways', change: {first: null, second: null, kinds: all(rd.CHANGES)},
+        view: config.views[0], change: {first: null, second: null, kinds: all(rd.CHANGES)},
         filters: {class: all(config.classes), severity: all(config.severities), state: all(config.states),
                   confidence: 0, from: null, to: null},
       };
@@ -100,8 +101,9 @@
     }
 
     changed() {
-      if (this.state.view !== 'damages') this.close();
       this.filtered();
+      if (this.state.view !== this.shownView) this.shut();
+      this.shownView = this.state.view;
       if (this.source instanceof rd.Remote) this.moved();
       else this.repaint();
     }
@@ -134,7 +136,7 @@
 
     status() {
       const {word, source, counts, state} = this;
-      if (!this.config.views.includes('damages')) return '';
+      if (state.view === 'coverage') return this.coveredKm();
       if (!counts) return source.total === null ? '' : word('in_view', {count: source.total.toLocaleString()});
       const words = [word('shown', {count: counts.shown.toLocaleString(), total: source.damages.count.toLocaleString()})];
       const {from, to} = state.filters;
@@ -142,6 +144,11 @@
         words.push(word('undated', {count: source.undated.toLocaleString()}));
       }
       return words.join(' ');
+    }
+
+    coveredKm() {
+      const metres = this.streets.c.line_metres.reduce((sum, m, i) => sum + (this.covered.times[i] ? m : 0), 0);
+      return this.word('covered', {km: (metres / 1000).toFixed(2)});
     }
 
     bounds() {
@@ -161,8 +168,9 @@
       const dashed = view => i => streets.c.line_unseen[i] ? unseen : view(i);
       if (state.view === 'rate') {
         const steps = this.rateSteps = rateSteps(this.rates.rate);
+        this.rateStep = rate => rate ? 1 + steps.filter(bound => rate >= bound).length : 0;
         return dashed(i => {
-          const step = this.rates.rate[i] ? 1 + steps.filter(bound => this.rates.rate[i] >= bound).length : 0;
+          const step = this.rateStep(this.rates.rate[i]);
           return {colour: RATES[step], width: step ? 7 : 4, order: step};
         });
       }
@@ -182,7 +190,7 @@
 
     draw(ctx, view) {
       const {config, state} = this;
-      if (this.streets) rd.drawStreets(ctx, this.streets, view, this.style);
+      if (this.streets) this.drawWays(ctx, view);
       if (this.street >= 0) {
         rd.drawStreets(ctx, this.streets, view, i => i === this.street ? {colour: '#111', width: 2} : null);
       }
@@ -206,6 +214,20 @@
         this.drawError(ctx, view);
         this.drawRing(ctx, view);
       }
+    }
+
+    drawWays(ctx, view) {
+      const {streets, state} = this;
+      if (state.view === 'rate' && view.zoom < SQUARES_BELOW_ZOOM) {
+        const {count} = this.rates, {line_metres: metres, line_unseen: unseen} = streets.c;
+        rd.drawSquares(ctx, streets, view, i => unseen[i] ? null : [count[i], metres[i]], rate => RATES[this.rateStep(rate)]);
+        return;
+      }
+      const thin = Math.min(Math.max((view.zoom - 10) / 5, 0.3), 1);
+      rd.drawStreets(ctx, streets, view, i => {
+        const look = this.style(i);
+        return {...look, width: look.width * thin};
+      });
     }
 
     drawError(ctx, view) {
@@ -319,8 +341,13 @@
         paddingBottomRight: below ? [40, box.height + 30] : [box.width + 40, 40]});
     }
 
+    // Closes the details and goes back to where they were opened from.
     close() {
       if (!this.details.box.hidden) this.panel.focusOn(this.details.opener);
+      this.shut();
+    }
+
+    shut() {
       this.details.close();
       this.selected = null;
       this.street = -1;
@@ -381,6 +408,7 @@
           rd.lineSample({...this.style(i), width: 6}), this.streetName(i), '', () => this.openStreet(i)])];
       }
       const {items, total} = source.gravest(this.bounds(), rd.Panel.LIST);
+      if (source.clusters && source.clusters.length) return [word('list_far'), []];
       const title = word('list', {count: (total || 0).toLocaleString()});
       return [title, items.map(item => {
         const dot = state.view === 'change' ? this.panel.sign(this.config.changes[item.kind]) : rd.colourDot(this.colourOf(item));

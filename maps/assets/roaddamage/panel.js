@@ -60,7 +60,7 @@
           this.choices('state', config.states.map((name, id) => [id, name, null])),
           this.confidence()] : [];
         this.filters = el('section.rd-filters', {'aria-label': word('filters')},
-          el('h2', {}, word('filters')), ...ofDamages, this.dates());
+          el('h2', {}, word('filters')), this.ofDamages = el('div', {}, ...ofDamages), this.dates());
         parts.push(this.change(), this.legend, this.filters,
           el('section', {}, this.listTitle, this.list));
       }
@@ -110,7 +110,7 @@
 
     dates() {
       const {word, state, days} = this, [first, last] = [days[0], days[days.length - 1]].map(d => d === undefined ? '' : rd.dayText(d));
-      const inputs = ['from', 'to'].map(name => el('input', {type: 'date', name, min: first, max: last}));
+      const inputs = ['from', 'to'].map(name => el('input', {type: 'date', name, min: first, max: last, 'aria-label': word('day_' + name)}));
       const read = () => {
         const [from, to] = inputs.map(input => input.value ? rd.dayFrom(input.value) : null);
         const reversed = from !== null && to !== null && from > to;
@@ -188,6 +188,7 @@
       this.legend.replaceChildren(...legend);
       this.changeBox.hidden = state.view !== 'change';
       this.dateBox.hidden = state.view === 'change';
+      this.ofDamages.hidden = state.view === 'coverage';
     }
 
     focusOn(text) {
