@@ -84,7 +84,7 @@ def _damage(number: int, seen: tuple[Any, ...], severity: int) -> Damage:
     )  # fmt: skip
 
 
-def surveyed_city(seed: int = 3, *, blocks: int = 4, drives: int = 6) -> tuple[list[Damage], list[Driven]]:
+def surveyed_city(seed: int = 3, *, blocks: int = 6, drives: int = 6) -> tuple[list[Damage], list[Driven]]:
     """Half a year of drives through the made city, some damages repaired and some fresh in that time."""
     city = City(seed, blocks=blocks, spacing_m=25.0, share_repaired=0.3, repaired_within_days=170.0)
     fresh = city.rng.random(len(city.damages)) < 0.25

@@ -3,6 +3,8 @@
 
 (function (rd) {
   rd.CHANGES = ['fresh', 'worse', 'same', 'repaired', 'unclear', 'first', 'undriven'];
+  // What calls for a look comes first in the list.
+  rd.CHANGE_RANK = [0, 1, 6, 2, 3, 4, 5];
   const [FRESH, WORSE, SAME, REPAIRED, UNCLEAR, FIRST, UNDRIVEN] = rd.CHANGES.keys();
   rd.NO_CHANGE = 255;
   // As in maps/passes.py: what one sighting is worth, how often nothing is seen as something, how soon repairs come.

@@ -56,6 +56,7 @@
         changed: () => this.changed(), area: bounds => this.fit(bounds)});
       this.mini = el('div.rd-mini', {'aria-hidden': 'true'});
       this.shell.append(this.mini, this.panel.box, this.details.box);
+      map.getContainer().style.setProperty('--rd-head', this.headHeight() + 'px');
       this.tooltip = L.tooltip({direction: 'top', offset: [0, -8]});
       map.attributionControl.setPrefix('Leaflet');
       L.control.scale({imperial: false}).addTo(map);
@@ -78,10 +79,11 @@
       }));
     }
 
+    headHeight() { return this.panel.box.querySelector('header').getBoundingClientRect().height; }
+
     fit([west, south, east, north]) {
       // On a narrow screen the panel lies over the bottom of the map.
-      const head = this.panel.box.querySelector('header').getBoundingClientRect().height;
-      const below = this.map.getSize().x < NARROW_PX ? head : 0;
+      const below = this.map.getSize().x < NARROW_PX ? this.headHeight() : 0;
       this.map.fitBounds([[south, west], [north, east]], {
         paddingTopLeft: [40, 40], paddingBottomRight: [40, 40 + below], maxZoom: 18, animate: false});
     }

@@ -179,6 +179,8 @@
     // Counts beside the choices, the legend of the view, and the list of what the map shows.
     update(counts, legend, status) {
       const {state} = this;
+      if (this.view !== state.view) this.more.scrollTop = 0;
+      this.view = state.view;
       for (const [dimension, cells] of Object.entries(this.counts)) {
         for (const [id, cell] of Object.entries(cells)) {
           cell.textContent = counts ? (counts[dimension][id] || 0).toLocaleString() : '';

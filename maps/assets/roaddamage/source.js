@@ -74,7 +74,8 @@
           inside.push(i);
         }
       }
-      inside.sort((a, b) => c.severity[b] - c.severity[a] || c.confidence[b] - c.confidence[a] || a - b);
+      const rank = this.kind === c.class ? () => 0 : i => rd.CHANGE_RANK[this.kind[i]];
+      inside.sort((a, b) => rank(a) - rank(b) || c.severity[b] - c.severity[a] || c.confidence[b] - c.confidence[a] || a - b);
       return {total: inside.length, items: inside.slice(0, most).map(i => this.item(i))};
     }
 
