@@ -24,7 +24,7 @@ RADIUS_PX = (5, 8, 11)
 """Radius of a point for small, medium and large."""
 CLASS_NAME = N_("{name} ({code})")
 ALL_VIEWS = ("damages", "rate", "coverage", "change")
-SCRIPTS = ("data", "change", "canvas", "source", "page", "details", "panel", "map")
+SCRIPTS = ("data", "change", "canvas", "source", "page", "ways", "details", "panel", "map")
 Area = tuple[float, float, float, float]
 
 

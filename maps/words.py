@@ -5,6 +5,9 @@ from __future__ import annotations
 from detector.errors import N_, Translate
 
 WORDS: dict[str, str] = {
+    "map": N_("Map"),
+    "zoom_in": N_("Zoom in"),
+    "zoom_out": N_("Zoom out"),
     "panel": N_("What the map shows"),
     "layer": N_("Layer"),
     "view_damages": N_("Damages"),

@@ -440,7 +440,30 @@ def test_a_change_needs_two_days(tmp_path: Path, browser: Any) -> None:
     opened = Page(browser, write(tmp_path, merge([[ONE]]), ways=[way]))
     opened.show("change")
     assert "drives of one day only" in opened.page.inner_text(".rd-change")
+    assert (opened.drawn(), opened.listed()) == ([], [])
     assert opened.errors == []
+
+
+def test_a_browser_that_is_too_old_is_told(tmp_path: Path, browser: Any) -> None:
+    page = browser.new_page()
+    page.add_init_script("delete window.DecompressionStream")
+    page.goto(write(tmp_path, merge([[ONE]])).as_uri())
+    assert (
+        "The map can't be shown: DecompressionStream" in page.wait_for_selector("[role=alert]").inner_text()
+    )
+
+
+def test_the_list_has_the_gravest_first(tmp_path: Path, browser: Any) -> None:
+    many = [
+        at(8.0 * i, drive="a", width_m=0.9 if i % 2 else 0.1, confidence=0.3 + i / 200) for i in range(120)
+    ]
+    opened = Page(browser, write(tmp_path, merge([many])))
+    listed = opened.listed()
+    assert len(listed) == 50
+    assert all("large" in entry for entry in listed)
+    shares = [int(entry.split()[-2]) for entry in listed]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] == 90
 
 
 def test_beyond_its_size_the_page_says_what_is_left_out(tmp_path: Path, browser: Any) -> None:
@@ -511,6 +534,13 @@ def test_on_a_phone_the_map_comes_first(tmp_path: Path, browser: Any) -> None:
         "[Math.atan(Math.sinh(Math.PI * (1 - 2 * i.y))) * 180 / Math.PI, 360 * i.x - 180]).y))"
     )
     assert lowest < panel["y"], "no damage begins under the panel"
+    opened.page.evaluate("document.querySelectorAll('.rd-list button')[1].click()")
+    opened.page.evaluate("document.querySelector('.rd-picture img').decode()")
+    opened.page.wait_for_timeout(600)  # the map glides
+    y = opened.page.evaluate(
+        "(s => RoadDamage.page.map.latLngToContainerPoint([s.lat, s.lon]).y)(RoadDamage.page.selected)"
+    )
+    assert 0 < y < opened.page.locator(".rd-details").bounding_box()["y"] - 20, "nor is the one opened"
 
 
 def test_what_is_not_carried_stops_the_build() -> None:

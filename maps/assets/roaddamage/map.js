@@ -3,13 +3,7 @@
 
 (function (rd) {
   const {el} = rd;
-  const TRACK = '#5b6470', UNSEEN = '#c2410c', NOT_DRIVEN = '#9aa1ab';
-  const RATES = ['#b9bfc7', '#f0b429', '#ec7a1c', '#d03a1f', '#9b1b30', '#4a0d2b'];
-  const AGES = [[7, '#0b3c6f'], [30, '#1f77a8'], [90, '#3fa7a3'], [180, '#a3b545'], [365, '#e0b020'], [Infinity, '#d9691a']];
-  const TIMES = [[1, 3], [3, 5], [9, 7], [Infinity, 9]];
-  const LEAST_M = 50;
   const HIT_PX = 6;
-  const SQUARES_BELOW_ZOOM = 14;
   const NARROW_PX = 701;  // as in map.css
 
   rd.start = async function (map, config) {
@@ -46,7 +40,7 @@
         const damages = new rd.Damages(await rd.unpack(config.data));
         delete config.data;
         this.source = new rd.Inside(damages, config.classes);
-        this.streets = new rd.Streets(damages);
+        this.ways = new rd.Ways(damages, word);
         days = damages.days;
       } else {
         this.source = new rd.Remote(config.url, config.classes);
@@ -54,11 +48,16 @@
       this.details = new rd.Details(config, word, () => this.close());
       this.panel = new rd.Panel(config, word, this.state, days, {
         changed: () => this.changed(), area: bounds => this.fit(bounds)});
+      new ResizeObserver(() => this.keepInSight()).observe(this.details.box);
       this.mini = el('div.rd-mini', {'aria-hidden': 'true'});
       this.shell.append(this.mini, this.panel.box, this.details.box);
       map.getContainer().style.setProperty('--rd-head', this.headHeight() + 'px');
       this.tooltip = L.tooltip({direction: 'top', offset: [0, -8]});
       map.attributionControl.setPrefix('Leaflet');
+      map.zoomControl.remove();
+      L.control.zoom({zoomInTitle: word('zoom_in'), zoomOutTitle: word('zoom_out')}).addTo(map);
+      map.getContainer().setAttribute('aria-label', word('map'));
+      map.getContainer().setAttribute('role', 'region');
       L.control.scale({imperial: false}).addTo(map);
       if (config.areas.length) this.fit(config.areas[0]);
       else map.setView([36, 138], 5);
@@ -93,13 +92,10 @@
     filtered() {
       const {state, config} = this;
       const change = state.view === 'change' && state.change.first !== null ? state.change : null;
+      this.comparing = change !== null;
       this.counts = this.source.filter(state.filters, change);
-      if (this.streets) {
-        if (state.view === 'rate') this.rates = this.streets.rates(this.source.mask, LEAST_M);
-        if (state.view === 'coverage') this.covered = this.streets.coverage(state.filters.from, state.filters.to);
-      }
-      this.style = this.look();
-      this.showsPoints = config.views.length > 0 && (state.view === 'damages' || change !== null);
+      if (this.ways) this.ways.refresh(state.view, this.source.mask, state.filters);
+      this.showsPoints = config.views.length > 0 && (state.view === 'damages' || this.comparing);
     }
 
     changed() {
@@ -138,19 +134,14 @@
 
     status() {
       const {word, source, counts, state} = this;
-      if (state.view === 'coverage') return this.coveredKm();
+      if (state.view === 'coverage') return word('covered', {km: this.ways.km().toFixed(2)});
       if (!counts) return source.total === null ? '' : word('in_view', {count: source.total.toLocaleString()});
       const words = [word('shown', {count: counts.shown.toLocaleString(), total: source.damages.count.toLocaleString()})];
       const {from, to} = state.filters;
-      if ((from !== null || to !== null || state.view === 'change') && source.undated) {
+      if ((from !== null || to !== null || this.comparing) && source.undated) {
         words.push(word('undated', {count: source.undated.toLocaleString()}));
       }
       return words.join(' ');
-    }
-
-    coveredKm() {
-      const metres = this.streets.c.line_metres.reduce((sum, m, i) => sum + (this.covered.times[i] ? m : 0), 0);
-      return this.word('covered', {km: (metres / 1000).toFixed(2)});
     }
 
     bounds() {
@@ -158,54 +149,21 @@
       return {west: rd.worldX(b.getWest()), east: rd.worldX(b.getEast()), north: rd.worldY(b.getNorth()), south: rd.worldY(b.getSouth())};
     }
 
-    colourOf(item) {
-      return this.state.view === 'change' ? this.config.changes[item.kind].colour : this.config.classes[item.class].colour;
-    }
-
-    // How each stretch is drawn in this view: a function of its place in the list.
-    look() {
-      const {streets, state} = this;
-      if (!streets) return () => null;
-      const unseen = {colour: UNSEEN, width: 4, dash: [4, 7], order: 9};
-      const dashed = view => i => streets.c.line_unseen[i] ? unseen : view(i);
-      if (state.view === 'rate') {
-        const steps = this.rateSteps = rateSteps(this.rates.rate);
-        this.rateStep = rate => rate ? 1 + steps.filter(bound => rate >= bound).length : 0;
-        return dashed(i => {
-          const step = this.rateStep(this.rates.rate[i]);
-          return {colour: RATES[step], width: step ? 7 : 4, order: step};
-        });
-      }
-      if (state.view === 'coverage') {
-        const newest = this.newest = Math.max(...this.source.damages.driveDay, rd.NO_DAY);
-        return dashed(i => {
-          if (!this.covered.times[i]) return {colour: NOT_DRIVEN, width: 3, dash: [2, 6]};
-          const age = this.covered.last[i] === rd.NO_DAY ? null : newest - this.covered.last[i];
-          const width = TIMES.find(([most]) => this.covered.times[i] <= most)[1];
-          return {colour: age === null ? TRACK : AGES.find(([most]) => age <= most)[1], width, order: age === null ? 0 : 1};
-        });
-      }
-      return dashed(() => ({colour: TRACK + '8c', width: 4}));
-    }
-
     // --- drawing
 
     draw(ctx, view) {
-      const {config, state} = this;
-      if (this.streets) this.drawWays(ctx, view);
-      if (this.street >= 0) {
-        rd.drawStreets(ctx, this.streets, view, i => i === this.street ? {colour: '#111', width: 2} : null);
-      }
+      const {config} = this;
+      if (this.ways) this.ways.draw(ctx, view, this.street);
       this.items = [];
       if (!this.showsPoints) return;
       const {points, clusters} = this.source.shown(view);
-      const colours = (state.view === 'change' ? config.changes : config.classes).map(row => row.colour);
+      const colours = (this.comparing ? config.changes : config.classes).map(row => row.colour);
       const place = item => [item.x * view.scale - view.left, item.y * view.scale - view.top];
       points.sort((a, b) => a.severity - b.severity);
       for (const item of points) {
         const [x, y] = place(item), radius = config.radius[item.severity];
-        const look = state.view === 'change' ? config.changes[item.kind] : {};
-        rd.drawPoint(ctx, x, y, state.view === 'change' ? Math.max(radius, 7) : radius, colours[item.kind], look.sign, look.hollow);
+        const look = this.comparing ? config.changes[item.kind] : {};
+        rd.drawPoint(ctx, x, y, this.comparing ? Math.max(radius, 7) : radius, colours[item.kind], look.sign, look.hollow);
         this.items.push({x: item.x, y: item.y, radius, item});
       }
       for (const cluster of clusters) {
@@ -216,20 +174,6 @@
         this.drawError(ctx, view);
         this.drawRing(ctx, view);
       }
-    }
-
-    drawWays(ctx, view) {
-      const {streets, state} = this;
-      if (state.view === 'rate' && view.zoom < SQUARES_BELOW_ZOOM) {
-        const {count} = this.rates, {line_metres: metres, line_unseen: unseen} = streets.c;
-        rd.drawSquares(ctx, streets, view, i => unseen[i] ? null : [count[i], metres[i]], rate => RATES[this.rateStep(rate)]);
-        return;
-      }
-      const thin = Math.min(Math.max((view.zoom - 10) / 5, 0.3), 1);
-      rd.drawStreets(ctx, streets, view, i => {
-        const look = this.style(i);
-        return {...look, width: look.width * thin};
-      });
     }
 
     drawError(ctx, view) {
@@ -264,9 +208,8 @@
     }
 
     streetAt(latlng) {
-      if (!this.streets || !['rate', 'coverage'].includes(this.state.view)) return -1;
-      const scale = 256 * 2 ** this.map.getZoom();
-      return rd.nearestStreet(this.streets, rd.worldX(latlng.lng), rd.worldY(latlng.lat), scale, 10);
+      if (!this.ways) return -1;
+      return this.ways.at(rd.worldX(latlng.lng), rd.worldY(latlng.lat), 256 * 2 ** this.map.getZoom());
     }
 
     clicked({latlng}) {
@@ -284,7 +227,7 @@
       const found = this.at(latlng), street = found ? -1 : this.streetAt(latlng);
       this.map.getContainer().style.cursor = found || street >= 0 ? 'pointer' : '';
       const text = found ? (found.cluster ? this.word('cluster', {count: found.cluster.count.toLocaleString()}) : this.name(found.item))
-        : street >= 0 ? this.streetName(street) : '';
+        : street >= 0 ? this.ways.name(street) : '';
       if (!text) { this.tooltip.remove(); return; }
       const at = found ? [latOf(found.y), lonOf(found.x)] : latlng;
       this.tooltip.setLatLng(at).setContent(el('span', {}, text)).addTo(this.map);
@@ -292,18 +235,8 @@
 
     name(item) {
       const {config} = this, words = [`#${item.number}`, config.classes[item.class].label, config.severities[item.severity]];
-      if (this.state.view === 'change') words.push(this.word('change_' + rd.CHANGES[item.kind]));
+      if (this.comparing) words.push(this.word('change_' + rd.CHANGES[item.kind]));
       return words.join(' · ');
-    }
-
-    streetName(i) {
-      const {word, streets, state} = this;
-      if (streets.c.line_unseen[i]) return word('unseen_street');
-      if (state.view === 'rate') {
-        return word('street_rate', {rate: this.rates.rate[i].toFixed(0), count: this.rates.count[i], metres: streets.c.line_metres[i].toFixed(0)});
-      }
-      const {times, last} = this.covered;
-      return times[i] ? word('street_driven', {times: times[i], day: rd.dayText(last[i]) || word('no_date')}) : word('not_driven_then');
     }
 
     // --- opening
@@ -323,24 +256,27 @@
     }
 
     openStreet(i) {
-      const {streets} = this;
       this.selected = null;
       this.street = i;
-      const rates = this.rates || streets.rates(this.source.mask, LEAST_M);
-      this.details.street({metres: streets.c.line_metres[i], count: rates.count[i], rate: rates.rate[i],
-        unseen: Boolean(streets.c.line_unseen[i]), drives: streets.drives(i)});
-      const middle = Math.floor((streets.c.line_begin[i] + streets.c.line_begin[i + 1]) / 2);
-      this.bring([latOf(streets.y[middle]), lonOf(streets.x[middle])], true);
+      this.details.street(this.ways.told(i));
+      const [x, y] = this.ways.middle(i);
+      this.bring([latOf(y), lonOf(x)], true);
     }
 
-    // Moves the map so that the place is not under the details.
     bring(latlng, zoom) {
       this.canvas.repaint();
       if (zoom && this.map.getZoom() < 17) this.map.setView(latlng, 17, {animate: false});
-      const size = this.map.getSize(), box = this.details.box.getBoundingClientRect();
-      const below = size.x < NARROW_PX;
-      this.map.panInside(latlng, {paddingTopLeft: [40, 40],
-        paddingBottomRight: below ? [40, box.height + 30] : [box.width + 40, 40]});
+      this.opened = latlng;
+      this.keepInSight();
+    }
+
+    // Moves the map so that what is opened is not under the details, also when these grow by a picture.
+    keepInSight() {
+      const box = this.details.box.getBoundingClientRect();
+      if (!this.opened || !box.height) return;
+      const narrow = this.map.getSize().x < NARROW_PX;
+      this.map.panInside(this.opened, {paddingTopLeft: [40, 40],
+        paddingBottomRight: narrow ? [40, box.height + 40] : [box.width + 40, 40]});
     }
 
     // Closes the details and goes back to where they were opened from.
@@ -351,6 +287,7 @@
 
     shut() {
       this.details.close();
+      this.opened = null;
       this.selected = null;
       this.street = -1;
       this.canvas.repaint();
@@ -359,61 +296,36 @@
     // --- legend and list
 
     legend() {
-      const {word, state} = this, rows = [];
-      const row = (look, text) => rows.push(el('p.rd-row', {}, el('span.rd-sample', {}, rd.lineSample(look)), el('span', {}, text)));
-      if (!this.streets || !this.streets.count) return rows;
-      if (state.view === 'rate') {
-        const steps = this.rateSteps;
-        rows.push(el('h2', {}, word('rate_title')));
-        RATES.slice(1, steps.length + 2).map((colour, k) => [colour, k]).reverse().forEach(([colour, k]) => row({colour, width: 7},
-          k === steps.length ? word('from', {from: steps[k - 1] || 0}) : k ? word('from_to', {from: steps[k - 1], to: steps[k]}) : word('below', {to: steps[0]})));
-        row({colour: RATES[0], width: 4}, word('none'));
-      } else if (state.view === 'coverage') {
-        rows.push(el('h2', {}, word('last_driven', {day: rd.dayText(this.newest) || '–'})));
-        const used = new Set([...this.covered.last].filter((day, i) => this.covered.times[i] && day !== rd.NO_DAY)
-          .map(day => AGES.findIndex(([most]) => this.newest - day <= most)));
-        AGES.forEach(([most, colour], k) => {
-          if (used.has(k)) row({colour, width: 6}, most === Infinity ? word('older', {days: 365}) : word('within_days', {days: most, since: rd.dayText(this.newest - most)}));
-        });
-        if (this.covered.last.some((day, i) => this.covered.times[i] && day === rd.NO_DAY)) row({colour: TRACK, width: 6}, word('no_date'));
-        if (this.covered.times.some((times, i) => !times && !this.streets.c.line_unseen[i])) row({colour: NOT_DRIVEN, width: 3, dash: true}, word('not_driven_then'));
-        rows.push(el('h3', {}, word('how_often')));
-        TIMES.forEach(([most, width], k) => row({colour: '#1f77a8', width},
-          most === Infinity ? word('times_from', {from: TIMES[k - 1][0] + 1}) : word('times', {times: k && most > TIMES[k - 1][0] + 1 ? `${TIMES[k - 1][0] + 1}–${most}` : most})));
-      } else row({colour: TRACK, width: 4}, word('driven_street'));
-      if (this.streets.c.line_unseen.includes(1)) row({colour: UNSEEN, width: 4, dash: true}, word('unseen_street'));
-      if (this.showsPoints) rows.push(el('p.rd-row', {}, el('span.rd-sample', {}, el('span.rd-ring')), el('span', {}, word('error_legend'))));
-      if (state.view === 'rate') rows.push(el('p.rd-note', {}, word('rate_note', {metres: LEAST_M})));
-      if (state.view === 'rate' && this.rates.beside) rows.push(el('p.rd-note', {}, word('rate_beside', {count: this.rates.beside})));
-      if (state.view === 'coverage') rows.push(el('p.rd-note', {}, word('coverage_note')));
-      return rows;
+      const {word, ways} = this, rows = ways ? ways.legend() : [];
+      if (this.showsPoints) {
+        rows.push(el('p.rd-row', {}, el('span.rd-sample', {}, el('span.rd-ring')), el('span', {}, word('error_legend'))));
+      }
+      return rows.concat((ways ? ways.notes() : []).map(note => el('p.rd-note', {}, note)));
     }
 
     // What stands over the map where the panel is closed, on a narrow screen.
     shortLegend(legend) {
-      const {state, config, word} = this;
-      if (state.view === 'change') {
+      const {config, word} = this;
+      if (this.comparing) {
         return rd.CHANGES.map((name, kind) => el('p.rd-row', {}, el('span.rd-sample', {}, this.panel.sign(config.changes[kind])), word('change_' + name)));
       }
-      if (state.view === 'damages') return [];
+      if (!this.ways || !this.ways.speak) return [];
       const end = legend.findIndex(row => row.tagName === 'H3');
       return legend.slice(0, end < 0 ? undefined : end).filter(row => row.classList.contains('rd-row')).map(row => row.cloneNode(true));
     }
 
     entries() {
-      const {word, state, streets, source} = this;
-      if (state.view === 'rate' || state.view === 'coverage') {
-        const rows = [...Array(streets.count).keys()].filter(i => !streets.c.line_unseen[i]);
-        const kept = state.view === 'rate' ? rows.filter(i => this.rates.count[i]).sort((a, b) => this.rates.rate[b] - this.rates.rate[a])
-          : rows.sort((a, b) => this.covered.last[a] - this.covered.last[b] || this.covered.times[a] - this.covered.times[b]);
-        return [word(state.view === 'rate' ? 'worst_streets' : 'longest_ago'), kept.slice(0, rd.Panel.LIST).map(i => [
-          rd.lineSample({...this.style(i), width: 6}), this.streetName(i), '', () => this.openStreet(i)])];
+      const {word, state, ways, source} = this;
+      if (ways && ways.speak) {
+        return [word(state.view === 'rate' ? 'worst_streets' : 'longest_ago'), ways.list().slice(0, rd.Panel.LIST).map(
+          i => [rd.lineSample({...ways.look(i), width: 6}), ways.name(i), '', () => this.openStreet(i)])];
       }
+      if (state.view === 'change' && !this.comparing) return ['', []];
       const {items, total} = source.gravest(this.bounds(), rd.Panel.LIST);
       if (source.clusters && source.clusters.length) return [word('list_far'), []];
       const title = word('list', {count: (total || 0).toLocaleString()});
       return [title, items.map(item => {
-        const dot = state.view === 'change' ? this.panel.sign(this.config.changes[item.kind]) : rd.colourDot(this.colourOf(item));
+        const dot = this.comparing ? this.panel.sign(this.config.changes[item.kind]) : rd.colourDot(this.config.classes[item.class].colour);
         const sure = item.confidence === 255 ? '' : `${item.confidence} %`;
         return [dot, this.name(item), sure, () => this.open(item, true)];
       })];
@@ -422,15 +334,4 @@
 
   const lonOf = x => 360 * x - 180;
   const latOf = y => Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180 / Math.PI;
-
-  // Bounds between five classes, at the quintiles of what is not 0, rounded.
-  function rateSteps(rates) {
-    const some = Float64Array.from(rates.filter(rate => rate > 0)).sort();
-    const round = value => {
-      const ten = 10 ** Math.floor(Math.log10(value));
-      return [1, 1.5, 2, 3, 5, 7, 10].reduce((a, b) => Math.abs(b * ten - value) < Math.abs(a * ten - value) ? b : a) * ten;
-    };
-    const steps = [0.2, 0.4, 0.6, 0.8].map(share => some.length ? round(some[Math.floor(share * some.length)]) : 0);
-    return [...new Set(steps.filter(step => step > 0))];
-  }
 })(window.RoadDamage);

@@ -74,9 +74,15 @@
           inside.push(i);
         }
       }
-      const rank = this.kind === c.class ? () => 0 : i => rd.CHANGE_RANK[this.kind[i]];
-      inside.sort((a, b) => rank(a) - rank(b) || c.severity[b] - c.severity[a] || c.confidence[b] - c.confidence[a] || a - b);
-      return {total: inside.length, items: inside.slice(0, most).map(i => this.item(i))};
+      // What is below the least grave one to be shown need not be sorted.
+      const rank = this.kind === c.class ? () => 0 : i => rd.CHANGES.length - rd.CHANGE_RANK[this.kind[i]];
+      const gravity = i => rank(i) * 1024 + c.severity[i] * 256 + (c.confidence[i] === 255 ? 0 : c.confidence[i]);
+      const many = new Uint32Array(1024 * (rd.CHANGES.length + 1));
+      for (const i of inside) many[gravity(i)]++;
+      let least = many.length, above = 0;
+      while (least > 0 && above < most) above += many[--least];
+      const gravest = inside.filter(i => gravity(i) >= least).sort((a, b) => gravity(b) - gravity(a) || a - b);
+      return {total: inside.length, items: gravest.slice(0, most).map(i => this.item(i))};
     }
 
     async record(key) { return this.damages.record(key); }
