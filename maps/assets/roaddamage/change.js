@@ -16,42 +16,52 @@
   const GONE = 0.05;
   const SURE = 1.96;        // half the 95 % interval, in standard errors
 
-  // The measure that severity goes by, and its error: of a length, a width, or both multiplied.
-  function measured(size, by) {
-    const pair = name => size[name] === null ? null : [size[name], size[name + '_sd'] || 0];
-    if (by !== 'area') return pair(by);
-    const length = pair('length'), width = pair('width');
-    if (!length || !width) return null;
-    const ratio = Math.hypot(length[1] / Math.max(length[0], 0.05), width[1] / Math.max(width[0], 0.05));
-    return [length[0] * width[0], length[0] * width[0] * ratio];
-  }
-
-  // Looks weighted by their precision. The error is that of one look: what is wrong with a vehicle's camera
-  // is wrong in all that it measures.
-  function mean(looks) {
-    let weights = 0, sum = 0, error = 0;
-    for (const [value, sd] of looks) {
-      const weight = 1 / Math.max(sd, 0.01) ** 2;
-      weights += weight;
-      sum += weight * value;
-      error += sd;
+  // For every sighting the measure that its damage's severity goes by, and its error: a length, a width, or both
+  // multiplied; NaN where it is not known.
+  function measures(damages, classes) {
+    const {c} = damages, value = new Float32Array(c.seen_time.length).fill(NaN), sd = new Float32Array(value.length);
+    const read = {
+      length: s => [damages.metres(c.seen_length, s), damages.metres(c.seen_length_sd, s)],
+      width: s => [damages.metres(c.seen_width, s), damages.metres(c.seen_width_sd, s)],
+      area: s => {
+        const [length, lengthSd] = read.length(s), [width, widthSd] = read.width(s);
+        const ratio = Math.hypot(lengthSd / Math.max(length, 0.05), widthSd / Math.max(width, 0.05));
+        return [length * width, length * width * ratio];
+      },
+    };
+    for (let i = 0; i < damages.count; i++) {
+      const one = read[classes[c.class[i]].measure];
+      for (let s = c.seen_begin[i]; s < c.seen_begin[i + 1]; s++) [value[s], sd[s]] = one(s);
     }
-    return [sum / weights, error / looks.length];
+    return {value, sd};
   }
 
-  rd.grew = function (before, after, by) {
-    const [old, now] = [before, after].map(sizes => sizes.map(size => measured(size, by)).filter(one => one));
-    if (!old.length || !now.length) return false;
-    const [first, firstSd] = mean(old), [second, secondSd] = mean(now);
+  // The mean of looks by their precision. Its error is that of one look: what is wrong with a vehicle's camera is
+  // wrong in all that it measures.
+  function mean({value, sd}, looks) {
+    let weights = 0, sum = 0, error = 0, count = 0;
+    for (const s of looks) {
+      if (!(value[s] >= 0 && sd[s] >= 0)) continue;
+      const weight = 1 / Math.max(sd[s], 0.01) ** 2;
+      weights += weight;
+      sum += weight * value[s];
+      error += sd[s];
+      count++;
+    }
+    return [sum / weights, error / count];
+  }
+
+  function grew(told, before, after) {
+    const [first, firstSd] = mean(told, before), [second, secondSd] = mean(told, after);
     return second - first > SURE * Math.max(Math.hypot(firstSd, secondSd), 0.01);
-  };
+  }
 
   // A column of places in CHANGES; NO_CHANGE for what was first seen later than `second`, or has no date.
   rd.changes = function (damages, classes, first, second) {
     const {c, seenDay} = damages, kinds = new Uint8Array(damages.count).fill(rd.NO_CHANGE);
+    const told = damages.measures = damages.measures || measures(damages, classes), before = [], after = [];
     for (let i = 0; i < damages.count; i++) {
-      const before = [], after = [];
-      let lastSeen = 0;
+      let lastSeen = before.length = after.length = 0;
       for (let s = c.seen_begin[i]; s < c.seen_begin[i + 1]; s++) {
         if (seenDay[s] === rd.NO_DAY || seenDay[s] > second) continue;
         (seenDay[s] <= first ? before : after).push(s);
@@ -74,8 +84,7 @@
       if (!before.length) kinds[i] = passedBefore ? FRESH : FIRST;
       else if (misses >= FEWEST_MISSES && there < GONE) kinds[i] = REPAIRED;
       else if (after.length) {
-        const sizes = rows => rows.map(s => damages.size(s));
-        kinds[i] = rd.grew(sizes(before), sizes(after), classes[c.class[i]].measure) ? WORSE : SAME;
+        kinds[i] = grew(told, before, after) ? WORSE : SAME;
       } else kinds[i] = misses ? UNCLEAR : UNDRIVEN;
     }
     return kinds;

@@ -66,6 +66,8 @@ window.RoadDamage = window.RoadDamage || {};
       return false;
     }
 
+    metres(column, s) { return column[s] === NONE_U2 ? NaN : column[s] * 0.01; }
+
     size(s) {
       const c = this.c, size = {};
       for (const name of ['length', 'length_sd', 'width', 'width_sd', 'area', 'area_sd']) {

@@ -22,26 +22,27 @@
       const kinds = change ? this.changes(change.first, change.second) : null;
       this.kind = kinds || c.class;
       this.kinds = kinds ? rd.CHANGES.length : this.classes.length;
-      const counts = {class: [], severity: [], state: [], change: [], shown: 0};
-      const add = (list, value) => { list[value] = (list[value] || 0) + 1; };
+      const zeros = length => new Array(length).fill(0);
+      const counts = {class: zeros(this.classes.length), severity: zeros(8), state: zeros(8),
+                      change: zeros(rd.CHANGES.length), shown: 0};
+      const fits = Object.fromEntries(['class', 'severity', 'state'].map(
+        name => [name, Uint8Array.from({length: 256}, (_, value) => filters[name].has(value))]));
+      const fitsChange = Uint8Array.from({length: 256}, (_, value) => !change || change.kinds.has(value));
       for (let i = 0; i < count; i++) {
         this.mask[i] = 0;
-        const sure = c.confidence[i];
-        if (sure !== 255 && sure < filters.confidence) continue;
-        if (kinds && kinds[i] === rd.NO_CHANGE) continue;
-        const wrong = [];
-        if (!filters.class.has(c.class[i])) wrong.push('class');
-        if (!filters.severity.has(c.severity[i])) wrong.push('severity');
-        if (!filters.state.has(c.state[i])) wrong.push('state');
-        if (kinds && !change.kinds.has(kinds[i])) wrong.push('change');
-        if (wrong.length > 1) continue;
-        if (dated && !kinds && !this.damages.seenWithin(i, from, to)) continue;
-        if (!wrong.length) {
+        if (c.confidence[i] < filters.confidence || (kinds && kinds[i] === rd.NO_CHANGE)) continue;
+        const of = c.class[i], severity = c.severity[i], state = c.state[i], became = kinds ? kinds[i] : 0;
+        const good = [fits.class[of], fits.severity[severity], fits.state[state], fitsChange[became]];
+        const wrong = 4 - good[0] - good[1] - good[2] - good[3];
+        if (wrong > 1 || (dated && !kinds && !this.damages.seenWithin(i, from, to))) continue;
+        // Beside a choice stands how many it would show: those that fit but for it, at most.
+        if (!wrong || !good[0]) counts.class[of]++;
+        if (!wrong || !good[1]) counts.severity[severity]++;
+        if (!wrong || !good[2]) counts.state[state]++;
+        if (kinds && (!wrong || !good[3])) counts.change[became]++;
+        if (!wrong) {
           this.mask[i] = 1;
           counts.shown++;
-        }
-        for (const dimension of wrong.length ? wrong : ['class', 'severity', 'state', 'change']) {
-          add(counts[dimension], dimension === 'change' ? kinds && kinds[i] : c[dimension][i]);
         }
       }
       return counts;
