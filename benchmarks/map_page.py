@@ -112,7 +112,8 @@ def surveyed_city(seed: int = 3, *, blocks: int = 6, drives: int = 6) -> tuple[l
 def url_page(url: str, language: str = "ja") -> str:
     """The page that asks a server for what it shows."""
     translate = translation(language)
-    figure = OfflineFigure(translate("Road damage map"), language, asks_server=True)
+    figure = OfflineFigure(translate("Road damage map"), language)
+    figure.allow("connect-src", "'self'")
     page = new_map()
     figure.add_child(page)
     about = About(translate("Road damage map"), areas=[REGION], views=("damages",))

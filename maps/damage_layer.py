@@ -76,7 +76,7 @@ class DamageLayer(_DamageElement):
 class DamageUrlLayer(_DamageElement):
     """Damages that `url` is asked for, as docs/map-layer.md describes; only one view, of damages.
 
-    The page must come from the same origin, in an `OfflineFigure` that may ask its server.
+    The page must come from the same origin, in an `OfflineFigure` that may ask it: `allow("connect-src", "'self'")`.
     """
 
     def __init__(self, url: str, about: About, translate: Translate) -> None:

@@ -36,12 +36,17 @@ NOT_NEEDED = frozenset(
 )  # fmt: skip
 """Folium's defaults for its own popups and icons, which our pages do not use."""
 
-POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: 'self';"
-    " base-uri 'none'; form-action 'none'"
-)
-"""What a page may do; pictures may lie beside it. `ASKS_SERVER` is added where it may ask where it came from."""
-ASKS_SERVER = "; connect-src 'self'"
+POLICY = {
+    "default-src": ("'none'",),
+    "script-src": ("'unsafe-inline'",),
+    "style-src": ("'unsafe-inline'",),
+    "img-src": ("data:", "'self'"),
+    "base-uri": ("'none'",),
+    "form-action": ("'none'",),
+}
+"""Content-Security-Policy of every page, by directive; `OfflineFigure.allow` adds to it.
+
+Pictures may lie beside the page."""
 
 
 class MissingAssetError(LookupError):
@@ -49,21 +54,25 @@ class MissingAssetError(LookupError):
 
 
 class OfflineFigure(Figure):
-    """A page in one file: `language` is its HTML `lang`, `title` its title.
+    """A page in one file: `language` is its HTML `lang`, `title` its title."""
 
-    With `asks_server` it may ask the server that it came from, and no other.
-    """
-
-    def __init__(self, title: str, language: str, *, asks_server: bool = False) -> None:
+    def __init__(self, title: str, language: str) -> None:
         super().__init__(title=title)
         self.language = language
-        self.policy = POLICY + (ASKS_SERVER if asks_server else "")
+        self.policy = {directive: list(sources) for directive, sources in POLICY.items()}
+
+    def allow(self, directive: str, source: str) -> None:
+        """Let the page ask `source` (an origin, or a scheme) for what `directive` is about."""
+        allowed = self.policy.setdefault(directive, [])
+        if source not in allowed:
+            allowed.append(source)
 
     def render(self, **kwargs: Any) -> str:
         """The whole page. Raises MissingAssetError for anything not carried."""
         for child in list(self._children.values()):
             child.render(**kwargs)
-        policy = f'<meta http-equiv="Content-Security-Policy" content="{self.policy}">'
+        policy = "; ".join(" ".join((directive, *sources)) for directive, sources in self.policy.items())
+        policy = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         policy += '<link rel="icon" href="data:,">'  # else browsers ask the server for one
         self.header.add_child(Element(policy), name="policy", index=0)
         for name, element in list(self.header._children.items()):
