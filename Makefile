@@ -19,4 +19,5 @@ benchmark: setup
 	.venv/bin/python -m benchmarks.telemetry
 	.venv/bin/python -m benchmarks.decoding
 	.venv/bin/python -m benchmarks.inference
+	.venv/bin/python -m benchmarks.map_page
 	.venv/bin/python -m benchmarks.truth

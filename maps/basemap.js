@@ -222,8 +222,9 @@ var roadBasemap = (function () {
         var archive = new pmtiles.PMTiles(given.data ? held(given.data) : given.url);
         archive.getHeader().then(function (header) {
             if (header.tileType === 1) add(vector(archive, options, header.maxZoom));
+            // Not minNativeZoom: far out that would mean to load every tile there is.
             else add(pmtiles.leafletRasterLayer(archive, Object.assign(options, {
-                maxNativeZoom: header.maxZoom, minNativeZoom: header.minZoom
+                maxNativeZoom: header.maxZoom, minZoom: header.minZoom
             })));
         }).catch(function (error) { console.error('The base map can not be read: ' + error); });
     };

@@ -1,153 +1,113 @@
-"""Damages as a folium element: one cluster for all, one layer a class, popups built as text nodes.
+"""Damages as folium elements: with their data inside the page, or asking a URL for what the map shows.
 
-The rows travel as JSON and every word of them is put in the page by `textContent`, so that nothing
-in the data can become markup. Row: [lat, lon, severity, error_m, title, [[label, value], ...],
-picture (data: address or ""), link].
+Both put the panel, its filters and the details over the map they are added to (`maps/assets/roaddamage`). Every
+word of the data gets into the page as text and none as markup.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
+from branca.element import MacroElement
 from folium.elements import JSCSSMixin
-from folium.map import Layer
 from folium.template import Template
 from markupsafe import Markup
 
-RADIUS_PX = (6, 9, 12)
+from detector.classes import CLASSES, SEVERITIES
+from detector.errors import N_, Translate
+from maps.map_data import STATES
+from maps.words import CHANGES, words
+
+RADIUS_PX = (5, 8, 11)
 """Radius of a point for small, medium and large."""
+CLASS_NAME = N_("{name} ({code})")
+ALL_VIEWS = ("damages", "rate", "coverage", "change")
+SCRIPTS = ("data", "change", "canvas", "source", "page", "ways", "details", "panel", "map")
+Area = tuple[float, float, float, float]
 
 
-class DamageCluster(JSCSSMixin, Layer):
-    """The cluster that holds the damages of all classes; shows a ring of their colours."""
+@dataclass(frozen=True)
+class About:
+    """What the panel says of the data: title, lines under it, notices, strays (a line each).
 
-    _template = Template(
-        """
-        {% macro header(this, kwargs) %}
-        <style>
-        .damage-cluster { border-radius: 50%; display: flex; align-items: center;
-            justify-content: center; box-shadow: 0 1px 4px rgba(0,0,0,.45); }
-        .damage-cluster span { background: #fff; border-radius: 50%; width: 70%; height: 70%;
-            display: flex; align-items: center; justify-content: center;
-            font: 600 13px/1 system-ui, sans-serif; color: #222; }
-        .damage { font: 13px/1.45 system-ui, "Noto Sans JP", "Yu Gothic", "Meiryo", sans-serif; }
-        .damage h3 { margin: 0 0 6px; font-size: 15px; }
-        .damage img { width: 100%; display: block; margin-bottom: 6px; background: #ddd; }
-        .damage table { border-collapse: collapse; width: 100%; }
-        .damage th { text-align: left; font-weight: 400; color: #555; padding: 1px 10px 1px 0;
-            white-space: nowrap; vertical-align: top; }
-        .damage td { padding: 1px 0; }
-        </style>
-        {% endmacro %}
-        {% macro script(this, kwargs) %}
-        var {{ this.get_name() }} = L.markerClusterGroup({
-            maxClusterRadius: 36, disableClusteringAtZoom: 19, spiderfyOnMaxZoom: false,
-            showCoverageOnHover: false, chunkedLoading: true,
-            iconCreateFunction: function (cluster) {
-                var counts = {}, children = cluster.getAllChildMarkers(), n = children.length;
-                children.forEach(function (m) {
-                    counts[m.options.fillColor] = (counts[m.options.fillColor] || 0) + 1;
-                });
-                var from = 0, ring = Object.keys(counts).sort().map(function (colour) {
-                    var part = colour + ' ' + from + 'turn ' + (from += counts[colour] / n) + 'turn';
-                    return part;
-                }).join(',');
-                var size = n < 10 ? 34 : n < 100 ? 40 : 48;
-                var ball = document.createElement('div');
-                ball.className = 'damage-cluster';
-                ball.style.cssText = 'width:' + size + 'px;height:' + size + 'px;' +
-                    'background:conic-gradient(' + ring + ')';
-                ball.appendChild(document.createElement('span')).textContent = n;
-                return L.divIcon({html: ball, className: '', iconSize: [size, size]});
-            }
-        });
-        function damagePopup(row, point) {
-            var box = document.createElement('div');
-            box.className = 'damage';
-            box.appendChild(document.createElement('h3')).textContent = row[4];
-            if (row[6]) {
-                var picture = document.createElement('img');
-                picture.src = row[6];
-                picture.alt = row[4];
-                picture.onload = function () { point.getPopup().update(); };
-                box.appendChild(picture);
-            }
-            var table = box.appendChild(document.createElement('table'));
-            row[5].forEach(function (pair) {
-                var line = table.insertRow();
-                line.appendChild(document.createElement('th')).textContent = pair[0];
-                line.insertCell().textContent = pair[1];
-            });
-            if (row[7]) {
-                var link = box.appendChild(document.createElement('a'));
-                link.href = row[7];
-                link.target = '_blank';
-                link.rel = 'noopener';
-                link.textContent = {{ this.link_text|tojson }};
-            }
-            return box;
-        }
-        function damagePoints(rows, colour, map) {
-            var circle = null;
-            return rows.map(function (row) {
-                var point = L.circleMarker([row[0], row[1]], {
-                    radius: {{ this.radius_px|tojson }}[row[2]], color: '#fff', weight: 2,
-                    fillColor: colour, fillOpacity: 0.95
-                });
-                point.bindTooltip(function () {
-                    var text = document.createElement('span');
-                    text.textContent = row[4];
-                    return text;
-                });
-                point.bindPopup(function () { return damagePopup(row, point); },
-                    {minWidth: 300, maxWidth: Math.min(340, window.innerWidth - 60)});
-                point.on('popupopen', function () {
-                    circle = L.circle([row[0], row[1]], {radius: row[3], color: colour, weight: 1.5,
-                        dashArray: '5 4', fillOpacity: 0.08, interactive: false}).addTo(map);
-                });
-                point.on('popupclose', function () { if (circle) { circle.remove(); circle = null; } });
-                return point;
-            });
-        }
-        {% endmacro %}
-        """
-    )
-    default_js = [("markercluster", "leaflet.markercluster.js")]
-    default_css = [("markercluster_css", "MarkerCluster.css")]
+    `views` are those to choose from (`ALL_VIEWS`); `areas` the bounds (west, south, east, north; EPSG:4326) to
+    look at, the first one first; `evidence` the address of the folder that holds the pictures.
+    """
 
-    def __init__(self, link_text: str) -> None:
-        super().__init__(control=False)
-        self._name = "DamageCluster"
-        self.link_text = link_text
-        self.radius_px = RADIUS_PX
+    title: str
+    facts: Sequence[str] = ()
+    notices: Sequence[str] = ()
+    strays: Sequence[str] = ()
+    areas: Sequence[Area] = ()
+    views: Sequence[str] = ALL_VIEWS
+    evidence: str = "evidence/"
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """data: addresses of pictures by file name; what is not in it is asked for from `evidence`."""
 
 
-class DamageLayer(JSCSSMixin, Layer):
-    """One class's damages inside the cluster, to be switched on and off."""
+class _DamageElement(JSCSSMixin, MacroElement):
+    """The page's scripts, started over the parent map with what `config` says."""
 
     _template = Template(
         """
         {% macro script(this, kwargs) %}
-        var {{ this.get_name() }} = L.featureGroup.subGroup({{ this.cluster.get_name() }},
-            damagePoints({{ this.rows }}, {{ this.colour|tojson }}, {{ this._parent.get_name() }}));
+        RoadDamage.start({{ this._parent.get_name() }}, {{ this.config }});
         {% endmacro %}
         """
     )
-    default_js = [("subgroup", "leaflet.featuregroup.subgroup.js")]
+    default_js = [(f"roaddamage_{name}", f"roaddamage-{name}.js") for name in SCRIPTS]
+    default_css = [("roaddamage_css", "roaddamage-map.css")]
 
-    def __init__(self, cluster: DamageCluster, rows: Sequence[Sequence[Any]], colour: str, name: str) -> None:
-        super().__init__(name=name, overlay=True, control=True, show=True)
+    def __init__(self, about: About, source: dict[str, str], translate: Translate) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
         self._name = "DamageLayer"
-        self.cluster = cluster
-        self.rows = script_json(rows)
-        self.colour = colour
+        self.config = script_json({**asdict(about), **source, **_tables(translate)})
+
+
+class DamageLayer(_DamageElement):
+    """Damages, sightings and streets inside the page: `data` is a pack of `maps.columns`."""
+
+    def __init__(self, data: str, about: About, translate: Translate) -> None:
+        super().__init__(about, {"data": data}, translate)
+
+
+class DamageUrlLayer(_DamageElement):
+    """Damages that `url` is asked for, as docs/map-layer.md describes; only one view, of damages.
+
+    The page must come from the same origin, in an `OfflineFigure` that may ask it: `allow("connect-src", "'self'")`.
+    """
+
+    def __init__(self, url: str, about: About, translate: Translate) -> None:
+        super().__init__(about, {"url": url}, translate)
+
+
+def _tables(translate: Translate) -> dict[str, object]:
+    """Classes, severities, states and changes, with their names and looks, and all words."""
+    return {
+        "words": words(translate),
+        "classes": [
+            {
+                "code": row.code,
+                "label": translate(CLASS_NAME).format(name=translate(row.name), code=row.code),
+                "colour": row.colour,
+                "measure": row.size,
+            }
+            for row in CLASSES
+        ],
+        "severities": [translate(name) for name in SEVERITIES],
+        "states": [translate(state) for state in STATES],
+        "radius": RADIUS_PX,
+        "changes": [
+            {"colour": colour, "sign": sign, "hollow": hollow} for colour, sign, hollow in CHANGES.values()
+        ],
+    }
 
 
 def script_json(value: object) -> Markup:
     """JSON that can stand inside a script element whatever it holds."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for letter, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"),
                            ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):  # fmt: skip
         text = text.replace(letter, escape)

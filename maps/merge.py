@@ -70,12 +70,23 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
+class Miss:
+    """A drive that went past a damage and did not see it; `detectable`: how likely it would have, were it there."""
+
+    drive: str
+    utc_s: float | None
+    detectable: float
+
+
+@dataclass(frozen=True)
 class Damage:
     """The physical thing on the road: all its sightings, and what they say together.
 
     EPSG:4326; `covariance_m2` as in Sighting; sizes are those of the surest sighting. `passes` counts
     the drives that went past it since it was first seen, that one too; `still_there` is the
     probability that it is (`maps.passes`). `growth` is None where it can't be told (`maps.growth`).
+    `missed` are the passes that did not see it, whenever they were. `road` is the road's name and
+    `chainage_m` how far along it the damage lies, where somebody knows.
     """
 
     number: int
@@ -90,6 +101,9 @@ class Damage:
     still_there: float = 1.0
     state: State = State.there
     growth: Growth | None = None
+    missed: tuple[Miss, ...] = ()
+    road: str = ""
+    chainage_m: float | None = None
 
     @property
     def error_m(self) -> float:

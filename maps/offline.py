@@ -12,21 +12,18 @@ import re
 from pathlib import Path
 from typing import Any
 
-import folium
 from branca.element import CssLink, Element, Figure, JavascriptLink
 
 ASSETS = Path(__file__).parent / "assets"
-FOLIUM = Path(folium.__file__).parent / "templates"
 
 CARRIED: dict[str, Path] = {
     "leaflet.js": ASSETS / "leaflet" / "leaflet.js",
     "leaflet.css": ASSETS / "leaflet" / "leaflet.css",
-    "leaflet.markercluster.js": ASSETS / "leaflet.markercluster" / "leaflet.markercluster.js",
-    "MarkerCluster.css": ASSETS / "leaflet.markercluster" / "MarkerCluster.css",
-    "leaflet.featuregroup.subgroup.js": ASSETS
-    / "leaflet.featuregroup.subgroup"
-    / "leaflet.featuregroup.subgroup.js",
-    "leaflet_heat.min.js": FOLIUM / "leaflet_heat.min.js",
+    **{
+        f"roaddamage-{file.name}": file
+        for file in sorted((ASSETS / "roaddamage").iterdir())
+        if file.suffix in (".js", ".css")
+    },
     "pmtiles.js": ASSETS / "pmtiles" / "pmtiles.js",
     "protomaps-leaflet.js": ASSETS / "protomaps-leaflet" / "protomaps-leaflet.js",
     "basemap.js": ASSETS.parent / "basemap.js",
@@ -46,9 +43,13 @@ POLICY = {
     "default-src": ("'none'",),
     "script-src": ("'unsafe-inline'",),
     "style-src": ("'unsafe-inline'",),
-    "img-src": ("data:",),
+    "img-src": ("data:", "'self'"),
+    "base-uri": ("'none'",),
+    "form-action": ("'none'",),
 }
-"""Content-Security-Policy of every page, by directive; `OfflineFigure.allow` adds to it."""
+"""Content-Security-Policy of every page, by directive; `OfflineFigure.allow` adds to it.
+
+Pictures may lie beside the page."""
 
 
 class MissingAssetError(LookupError):
@@ -75,6 +76,7 @@ class OfflineFigure(Figure):
             child.render(**kwargs)
         policy = "; ".join(" ".join((directive, *sources)) for directive, sources in self.policy.items())
         policy = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        policy += '<link rel="icon" href="data:,">'  # else browsers ask the server for one
         self.header.add_child(Element(policy), name="policy", index=0)
         for name, element in list(self.header._children.items()):
             if isinstance(element, (JavascriptLink, CssLink)):

@@ -22,7 +22,7 @@ from detector.classes import CLASSES, SEVERITIES
 from detector.visibility import Light
 from maps.coverage import Way
 from maps.growth import growth_of
-from maps.merge import Damage, Damages, State
+from maps.merge import Damage, Damages, Miss, State
 
 Floats = NDArray[np.float64]
 
@@ -206,10 +206,20 @@ def surveyed(known: Damages, ways: Sequence[Way]) -> list[Damage]:
                 passes=now.passes,
                 still_there=now.probability,
                 state=now.state,
+                missed=_missed(damage, told[damage.number], recall),
                 growth=growth_of(damage.class_id, damage.sightings),
             )
         )
     return judged
+
+
+def _missed(damage: Damage, told: Sequence[Pass], recall: Recall) -> tuple[Miss, ...]:
+    usual = _own_recall(damage, told, recall)
+    return tuple(
+        Miss(one.drive, one.utc_s, sees * one.in_view)
+        for one, sees in zip(told, usual, strict=True)
+        if not one.seen
+    )
 
 
 def state_since(told: Belief, since_utc_s: float) -> State:

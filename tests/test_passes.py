@@ -56,6 +56,16 @@ def test_seen_each_time_it_is_there() -> None:
     assert states([[sighting(i)] for i in drives], [way(i) for i in drives]) == [(State.there, 4)]
 
 
+def test_a_damage_knows_the_passes_that_missed_it() -> None:
+    known = Damages()
+    for drive in ([sighting(0)], [], [sighting(2)]):
+        known.add(drive)
+    (damage,) = surveyed(known, [way(i) for i in range(3)] + [way(3, right_m=200)])
+    assert [one.drive for one in damage.missed] == ["d1"], "one that drove elsewhere is no witness"
+    assert damage.missed[0].utc_s == BEGIN_S + 7 * DAY_S
+    assert 0.3 < damage.missed[0].detectable < 1
+
+
 def test_passed_unseen_often_enough_it_is_probably_repaired() -> None:
     """Three neighbours go on being seen: the drives looked, and their detector sees."""
     spots = (0.0, 30.0, 60.0, 90.0)
