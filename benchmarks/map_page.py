@@ -29,9 +29,10 @@ from datasets.city import City, CityDrive
 from detector.classes import CLASSES
 from detector.trajectory import LocalFrame
 from maps.coverage import Way, reach_m
+from maps.damage import Damage, State
 from maps.damage_layer import About, DamageUrlLayer
 from maps.exports import Driven
-from maps.merge import Damage, Damages, State
+from maps.merge import Damages
 from maps.offline import OfflineFigure
 from maps.passes import surveyed
 from maps.webmap import new_map, write_map

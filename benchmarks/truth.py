@@ -36,7 +36,8 @@ from detector.tracking import Track, Tracker
 from detector.trajectory import Trajectory, trajectory_from_fixes
 from detector.visibility import Light
 from maps.coverage import Way, reach_m
-from maps.merge import Damages, State
+from maps.damage import State
+from maps.merge import Damages
 from maps.passes import Pass, belief, measured_recall, passes
 
 CAMERA = Camera(1280, 720, 1004.0, 1.3, math.radians(3.0), focal_sd_ratio=0.03, yaw_sd_rad=math.radians(1.0))

@@ -20,8 +20,8 @@ from detector.classes import CLASSES, SEVERITIES
 from detector.errors import N_, Translate
 from detector.sightings import Sighting
 from maps.coverage import Covered
+from maps.damage import Damage
 from maps.growth import Growth
-from maps.merge import Damage
 
 CRS = "EPSG:4326"
 EVIDENCE = "evidence"

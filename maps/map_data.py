@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from detector.sightings import CHI2_95
 from maps.columns import NONE_U2, Column, bounds, in_steps
+from maps.damage import Damage, State
 from maps.exports import Driven
-from maps.merge import Damage, State
 from maps.streets import Streets
 
 Floats = NDArray[np.float64]

@@ -13,8 +13,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +22,11 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from detector.classes import CLASSES, NO_MATCH, mixing_price, severity
-from detector.errors import N_
-from detector.sightings import Sighting, area_from_box, error_radius_m
+from detector.sightings import Sighting, area_from_box
 from detector.tracking import MISREAD
 from detector.trajectory import LocalFrame
 from maps.alignment import Pairs, shifts
-from maps.growth import Growth
+from maps.damage import Damage
 
 Floats = NDArray[np.float64]
 
@@ -59,61 +56,6 @@ TWICE_GATE = 9.21
 """99 % quantile: so near a damage that a drive saw, it may have seen the same again."""
 JOIN_GATE, JOIN_M = 4.6, 2.0
 """90 % quantile: two damages known from several drives have had their chance to lie apart."""
-
-
-class State(StrEnum):
-    """What the passes say of a damage."""
-
-    there = N_("there")
-    repaired = N_("probably repaired")
-    not_surveyed = N_("not surveyed since")
-
-
-@dataclass(frozen=True)
-class Miss:
-    """A drive that went past a damage and did not see it; `detectable`: how likely it would have, were it there."""
-
-    drive: str
-    utc_s: float | None
-    detectable: float
-
-
-@dataclass(frozen=True)
-class Damage:
-    """The physical thing on the road: all its sightings, and what they say together.
-
-    EPSG:4326; `covariance_m2` as in Sighting; sizes are those of the surest sighting. `passes` counts
-    the drives that went past it since it was first seen, that one too; `still_there` is the
-    probability that it is (`maps.passes`). `growth` is None where it can't be told (`maps.growth`).
-    `missed` are the passes that did not see it, whenever they were. `road` is the road's name and
-    `chainage_m` how far along it the damage lies, where somebody knows.
-    """
-
-    number: int
-    class_id: int
-    severity: int
-    confidence: float
-    lon: float
-    lat: float
-    covariance_m2: NDArray[np.float64]
-    sightings: tuple[Sighting, ...]
-    passes: int = 1
-    still_there: float = 1.0
-    state: State = State.there
-    growth: Growth | None = None
-    missed: tuple[Miss, ...] = ()
-    road: str = ""
-    chainage_m: float | None = None
-
-    @property
-    def error_m(self) -> float:
-        """Radius that holds the true position with 95 % probability."""
-        return error_radius_m(self.covariance_m2)
-
-    @property
-    def best(self) -> Sighting:
-        """The sighting whose picture and size speak for the damage: the nearest sharp look."""
-        return max(self.sightings, key=lambda s: s.confidence / (1 + s.length_sd_m + s.width_sd_m))
 
 
 def merge(drives: Iterable[list[Sighting]]) -> list[Damage]:

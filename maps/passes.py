@@ -21,8 +21,9 @@ from scipy.stats import norm
 from detector.classes import CLASSES, SEVERITIES
 from detector.visibility import Light
 from maps.coverage import Way
+from maps.damage import Damage, Miss, State
 from maps.growth import growth_of
-from maps.merge import Damage, Damages, Miss, State
+from maps.merge import Damages
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cv2
 
-from maps.merge import Damage
+from maps.damage import Damage
 
 WIDTH_PX = 420
 CROP_PX = 180

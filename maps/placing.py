@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import DisjointSet
 from scipy.spatial import cKDTree
 
-from maps.merge import Damage
+from maps.damage import Damage
 from maps.streets import Streets
 from maps.tiles import LATITUDE_LIMIT
 

@@ -16,10 +16,10 @@ from detector.classes import CLASSES, SEVERITIES
 from detector.errors import Translate
 from maps.basemap_layer import BaseMap, Drawn, add_basemap
 from maps.columns import pack
+from maps.damage import Damage
 from maps.damage_layer import ALL_VIEWS, CLASS_NAME, About, DamageLayer
 from maps.exports import EVIDENCE, Driven
 from maps.map_data import map_columns
-from maps.merge import Damage
 from maps.offline import OfflineFigure
 from maps.pictures import inside
 from maps.placing import Placed, place

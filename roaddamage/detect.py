@@ -27,8 +27,9 @@ from detector.telemetry.clock import Tie
 from detector.vehicle import Vehicle, read_vehicle, write_vehicle
 from maps.basemap_layer import BaseMap
 from maps.coverage import Way, coverage, reach_m
+from maps.damage import Damage
 from maps.exports import EVIDENCE, Driven, local_time, write_csv, write_geojson, write_geopackage
-from maps.merge import Damage, Damages
+from maps.merge import Damages
 from maps.passes import surveyed
 from maps.webmap import write_map
 from roaddamage import __version__

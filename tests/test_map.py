@@ -19,9 +19,10 @@ from test_merge import ONE, at
 from detector.classes import ALLIGATOR_CRACK, LONGITUDINAL_CRACK, POTHOLE
 from detector.sightings import Sighting
 from maps import pictures
+from maps.damage import Damage, Miss, State
 from maps.exports import Driven
 from maps.growth import Growth
-from maps.merge import Damage, Miss, State, merge
+from maps.merge import merge
 from maps.offline import MissingAssetError, OfflineFigure
 from maps.webmap import write_map
 from roaddamage.language import translation

@@ -15,8 +15,9 @@ from PIL import Image
 from test_merge import ONE, at
 
 from maps.columns import NONE_U2, bounds, in_steps, pack
+from maps.damage import Damage
 from maps.map_data import NO_TIME, Clock, ellipses, map_columns
-from maps.merge import Damage, merge
+from maps.merge import merge
 from maps.pictures import inside
 from maps.streets import streets
 

@@ -12,7 +12,8 @@ from detector.classes import CLASSES, LONGITUDINAL_CRACK, POTHOLE
 from detector.sightings import Sighting
 from detector.visibility import Light
 from maps.coverage import Way
-from maps.merge import Damages, State
+from maps.damage import State
+from maps.merge import Damages
 from maps.passes import (
     DAY_S,
     LIGHTS,
