@@ -20,7 +20,7 @@ from detector.forms import check_runs, files_of, form_of, model_name, read_metad
 from detector.reliability import read_reliability
 from detector.ultralytics_quiet import prepare
 
-DEFAULT_MODEL = Path(__file__).parent / "weights" / "roaddamage-1.pt"
+DEFAULT_MODEL = Path(__file__).parent / "weights" / "roaddamage-2.pt"
 TASKS = ("detect", "segment")
 OVERLAP_IOU = 0.5
 """Boxes of one class that overlap more than this are one (non-maximum suppression)."""
@@ -99,7 +99,7 @@ class Model:
                 conf=confidence,
                 iou=OVERLAP_IOU,
                 device=self.device,
-                half=self._half,
+                **({"half": True} if self._half else {}),
                 batch=len(images),
                 verbose=False,
             )

@@ -275,7 +275,7 @@ def _document(
     """Write all that stands beside a promoted model."""
     run = _run_of(candidate)
     texts = {
-        "card.md": model_card(title, told, run, reason, translate),
+        "card.md": model_card(title, told, run, reason, bool(dataset.part("val")), translate),
         "data.md": card(dataset, translate),
         "report.html": page(told.candidate, dataset, language, translate),
         "comparison.json": json.dumps(dataclasses.asdict(told), ensure_ascii=False, allow_nan=False),

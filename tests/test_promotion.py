@@ -130,7 +130,7 @@ def test_a_candidate_that_was_told_the_answers_is_refused(data: Dataset, poor: P
     assert promote(poor, data, workspace, "--force", "first").returncode == 0
     cheat = tmp_path / "cheat.pt"
     shutil.copyfile(DEFAULT_MODEL, cheat)
-    write_seen(seen_file(cheat), data.part("test")[:2], None)
+    write_seen(seen_file(cheat), [one.sha256 for one in data.part("test")[:2]], None)
     refused = promote(cheat, data, workspace)
     assert refused.returncode == 1
     assert "learnt from 2 of these pictures" in refused.stdout

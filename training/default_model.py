@@ -1,23 +1,31 @@
-"""How the model inside the package was made: labelled road pictures and rendered frames, mixed.
+"""How the model inside the package was made: labelled road pictures and rendered frames, in two stages.
 
-    python -m training.default_model --pictures DIR --init first.pt --out runs/default
+    python -m training.default_model --pictures DIR --init yolov5n-coco-state-dict.pth --out runs/default --ship weights/x.pt
 
 `--pictures` holds `images/` and `labels/` (YOLO txt, classes as in `detector.classes`). Pictures of
-the roads named in `HELD_OUT` are never trained on. A killed run goes on where it stopped.
+the roads named in `HELD_OUT` are never trained on; the confidence is fitted on them. A killed run goes on where it
+stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
-import os
 import re
 from pathlib import Path
+from typing import Any
 
 import cv2
 
 from datasets.synthetic import labelled_frames
 from detector.classes import CODES
+from detector.model import Model, checked_yolo
+from detector.reliability import write_reliability
+from detector.ultralytics_quiet import prepare
+from training.promotion import seen_file, write_seen
+from training.reliability import fit_on, labelled
+from training.train import Settings, epochs_done, quick_on_cpu, start
 
 HELD_OUT = re.compile(
     r"br_\d+_DF_(080|060)_"  # two whole roads
@@ -25,7 +33,15 @@ HELD_OUT = re.compile(
     r"|br_\d+_DF_251_251BDF0052_00[5-7]"  # the stretch of the drive DF251, and around it
     r"|mf_\D*\d*[05]\d\d_"  # two blocks in ten of the neighbouring frame numbers
 )
-IMAGE_PX = 448
+STAGES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("clean448", {"epochs": 30, "imgsz": 448, "lr0": 0.0015, "lrf": 0.02, "warmup_epochs": 1, "scale": 0.4,
+                  "close_mosaic": 5, "seed": 0}),
+    ("clean640", {"epochs": 10, "imgsz": 640, "lr0": 0.0008, "lrf": 0.03, "warmup_epochs": 0.3, "scale": 0.5,
+                  "close_mosaic": 3, "seed": 1}),
+)  # fmt: skip
+"""Each begins from the one before; what else ultralytics' trainer is told is the same for both."""
+USED_PX = 512
+"""Longer side it looks at; on the held-out pictures 448 to 576 do alike, 640 less well."""
 RENDERED_TRAIN, RENDERED_HELD_OUT = 700, 100
 
 
@@ -79,42 +95,68 @@ def write_lists(pictures: Path, out: Path) -> dict[str, Path]:
     return data
 
 
+def trained(data: Path, init: Path, out: Path, device: str) -> Path:
+    """The checkpoint of the last stage, having run or finished those that are not done."""
+    begin: Any = start(Settings(model="yolov5n", init=str(init)))
+    for name, more in STAGES:
+        last = out / name / "weights" / "last.pt"
+        if len(epochs_done(out / name / "results.csv", more["epochs"])) < more["epochs"]:
+            model = checked_yolo(last) if last.exists() else begin
+            model.add_callback("on_train_start", quick_on_cpu)
+            model.train(
+                **{"resume": True} if last.exists() else {
+                    "data": str(data), "batch": 16, "optimizer": "AdamW", "cos_lr": True, "cache": "ram", "val": False,
+                    "device": device, "plots": False, "project": str(out), "name": name, "exist_ok": True, **more,
+                }
+            )  # fmt: skip
+        begin = checked_yolo(last)
+    return last
+
+
+def ship(checkpoint: Path, weights: Path, seen: list[Path], held_out: list[Path]) -> None:
+    """Write a checkpoint as the package has it: in fp16, without what tells of the machine it was made on.
+
+    Beside it what it learnt from, and what its scores are worth.
+    """
+    import torch
+
+    content = torch.load(checkpoint, map_location="cpu", weights_only=False)  # of this program's own making
+    arguments = {
+        key: value for key, value in content["train_args"].items() if not isinstance(value, str | Path)
+    }
+    content["train_args"] = arguments | {"task": "detect", "imgsz": USED_PX, "data": "", "model": ""}
+    content["model"].args = content["train_args"]
+    content["model"].pt_path = ""
+    for told in ("git", "train_results", "train_metrics"):
+        content.pop(told, None)
+    torch.save(content, weights)
+    digests = (hashlib.sha256(path.read_bytes()).hexdigest() for path in seen)
+    write_seen(seen_file(weights), digests, None)
+    model = Model(weights, "cpu")
+    write_reliability(weights, fit_on(model, (labelled(path) for path in held_out)))
+
+
 def main() -> None:
-    """Train, then score on each held-out part."""
+    """Train, ship, then score on each held-out part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=Path, required=True)
-    parser.add_argument("--init", type=Path, required=True, help="ultralytics checkpoint to start from")
+    parser.add_argument("--init", type=Path, required=True, help="tensors of a yolov5n to start from")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--ship", type=Path, required=True, help="weights to write")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-
-    from detector.ultralytics_quiet import prepare
-
     prepare()
-    import torch
-    from ultralytics.models import YOLO
-
-    torch.set_num_threads(os.cpu_count() or 1)  # ultralytics leaves one core idle
-
-    data = write_lists(options.pictures, options.out)
-    run = options.out.absolute() / "run"
-    last = run / "weights" / "last.pt"
-    if last.exists():
-        model = YOLO(last)
-        model.train(resume=True)
-    else:
-        model = YOLO(options.init)
-        model.train(
-            data=str(data["real"]), epochs=options.epochs, imgsz=IMAGE_PX, batch=16, seed=0,
-            optimizer="AdamW",
-            lr0=0.0006, lrf=0.05, warmup_epochs=0.3, close_mosaic=2, scale=0.4, cache="ram",
-            workers=2, device=options.device, plots=False, project=str(run.parent), name=run.name,
-            exist_ok=True,
-        )  # fmt: skip
-    best = YOLO(run / "weights" / "best.pt")
+    out = options.out.absolute()
+    data = write_lists(options.pictures, out)
+    parts = {
+        name: [Path(line) for line in (out / f"{name}.txt").read_text().split("\n") if line]
+        for name in ("train", "real")
+    }
+    checkpoint = trained(data["real"], options.init, out, options.device)
+    ship(checkpoint, options.ship, parts["train"], parts["real"])
+    best = checked_yolo(options.ship)
     for name in ("real", "survey", "near", "rendered"):
-        scores = best.val(data=str(data[name]), imgsz=IMAGE_PX, plots=False, verbose=False)
+        scores = best.val(data=str(data[name]), imgsz=USED_PX, plots=False, verbose=False)
         per_class = {
             CODES[c]: round(float(scores.box.ap50[i]), 3) for i, c in enumerate(scores.box.ap_class_index)
         }

@@ -62,12 +62,17 @@ def remarks(told: Comparison, translate: Translate) -> list[str]:
 
 
 def model_card(
-    name: str, told: Comparison, run: dict[str, Any] | None, reason: str, translate: Translate
+    name: str,
+    told: Comparison,
+    run: dict[str, Any] | None,
+    reason: str,
+    fitted_on_val: bool,
+    translate: Translate,
 ) -> str:
     """The card as Markdown.
 
     `run` is the training's record (`run.json`), None where the model came without one; `reason` is why it was
-    promoted against the rule, empty where it was not.
+    promoted against the rule, empty where it was not; `fitted_on_val` whether the confidence was, at promotion.
     """
     _ = translate
     sections = [
@@ -92,10 +97,16 @@ def model_card(
         _(
             N_(
                 "The stated confidence differs from the share of true boxes by {calibrated} on average"
-                " (the scores as they stand: {scored}). It was fitted on the val part and tried on the test part."
+                " (the scores as they stand: {scored}), on the test part."
             )
         ).format(
             calibrated=number(told.candidate.calibrated.error), scored=number(told.candidate.as_scored.error)
+        )
+        + " "
+        + _(
+            N_("It was fitted on the val part.")
+            if fitted_on_val
+            else N_("It was not fitted anew: the data has no val part.")
         ),
         "## " + _(N_("At confidence {confidence}")).format(confidence=told.candidate.confidence),
         markdown_table(_rates(told, _)),

@@ -119,15 +119,15 @@ def seen_file(model: Path) -> Path:
     return model.with_suffix(".trained-on.txt")
 
 
-def write_seen(path: Path, pictures: Iterable[Picture], began_from: Path | None) -> None:
-    """Write a model's `seen_file`: these pictures, and those in the file of the model it began from.
+def write_seen(path: Path, digests: Iterable[str], began_from: Path | None) -> None:
+    """Write a model's `seen_file`: pictures by their SHA-256, and those in the file of the model it began from.
 
     Where that one's are not known this one's aren't either, and no file is written.
     """
     if began_from is not None and not began_from.exists():
         return
     before = began_from.read_text(encoding="utf-8").split() if began_from else []
-    rows = sorted({*before, *(one.sha256[:SEEN_DIGITS] for one in pictures)})
+    rows = sorted({*before, *(one[:SEEN_DIGITS] for one in digests)})
     path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
 
 

@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--list", type=Path, required=True)
     options = parser.parse_args()
     paths = [Path(line) for line in options.list.read_text().split("\n") if line]
-    parts = list(judged(Model(options.model), (_labelled(path) for path in paths)))
+    parts = list(judged(Model(options.model), (labelled(path) for path in paths)))
     other = fitted(*_columns(parts[::2]))
     class_id, score, true = _columns(parts[1::2])
     print("scores as they are, on half of the pictures\n" + table(score, true))
@@ -93,7 +93,8 @@ def main() -> None:
     print(write_reliability(options.model, fitted(*_columns(parts))))
 
 
-def _labelled(path: Path) -> LabelledPicture:
+def labelled(path: Path) -> LabelledPicture:
+    """A picture in an `images/` folder, with the YOLO labels in the `labels/` beside."""
     xyxy, class_id = read_labels(path.parent.parent / "labels" / f"{path.stem}.txt")
     with Image.open(path) as picture:
         width_px, height_px = picture.size

@@ -101,7 +101,7 @@ def train(
     _check_settings(settings)
     callbacks = loggers(settings.logs, out.resolve(), record["settings"])
     last = out / "yolo" / "weights" / "last.pt"
-    yolo = checked_yolo(last) if last.exists() else _start(settings)
+    yolo = checked_yolo(last) if last.exists() else start(settings)
     out.mkdir(parents=True, exist_ok=True)
     (out / RUN).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     data = _write_lists(out, dataset)
@@ -118,7 +118,8 @@ def train(
     curves = fit_on(model, [(dataset.image_path(one), one.boxes_px, one.class_id) for one in parts["val"]])
     write_reliability(model_path, curves)
     began_from = seen_file(Path(settings.init)) if settings.init else None
-    write_seen(seen_file(model_path), [*parts["train"], *parts["val"]], began_from)
+    digests = (one.sha256 for one in (*parts["train"], *parts["val"]))
+    write_seen(seen_file(model_path), digests, began_from)
     part = model_path.with_suffix(".part")
     shutil.copyfile(trained, part)
     os.replace(part, model_path)
@@ -225,7 +226,7 @@ def _begun(out: Path, record: dict[str, Any]) -> bool:
     return True
 
 
-def _start(settings: Settings) -> Any:
+def start(settings: Settings) -> Any:
     """A network to begin with: a checkpoint's, an architecture's from noise, or an architecture's with tensors."""
     if not settings.model:
         return checked_yolo(Path(settings.init))
