@@ -137,7 +137,7 @@ def train(
         typer.Option(metavar="NAME", help=N_("Architecture of ultralytics', such as yolo11n or yolo26s.")),
     ] = "",
     epochs: Annotated[int, typer.Option(min=1, help=N_("How often each picture is learnt from."))] = 50,
-    image_px: Annotated[int, typer.Option(min=32, help=N_("Longer side the pictures are learnt at."))] = 448,
+    image_px: Annotated[int, typer.Option(min=32, help=N_("Longer side the pictures are learnt at."))] = 512,
     batch: Annotated[int, typer.Option(min=1, help=N_("Pictures at once."))] = 16,
     device: Annotated[str, typer.Option(metavar="cpu|N|N,M", help=N_("CPU, a GPU, or several."))] = "cpu",
     seed: Annotated[int, typer.Option(help=N_("Same seed, same run on the same machine."))] = 0,

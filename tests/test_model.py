@@ -82,7 +82,7 @@ def test_a_device_that_is_not_there_is_refused(device: str) -> None:
 
 def test_the_model_in_the_package_knows_the_table() -> None:
     model = Model(device="cpu")
-    assert (model.name, model.image_px, len(model.sha256)) == (DEFAULT_MODEL.stem, 448, 64)
+    assert (model.name, model.image_px, len(model.sha256)) == (DEFAULT_MODEL.stem, 512, 64)
     plain = np.full((540, 960, 3), 110, np.uint8)
     first, second = model.detect([plain, plain], 0.25)
     assert (len(first), len(second)) == (0, 0)
