@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +15,8 @@ from maps.basemap_classes import PLAIN
 
 SUFFIXES = (".osm.pbf", ".pbf", ".gpkg", ".shp", ".gml", ".xml")
 HEAD_BYTES = 65_536
+ROOM_SHARE = 0.8
+"""Of what is free on the disk, what a zip may unpack to."""
 
 
 class BaseMapError(RoadDamageError):
@@ -49,18 +53,35 @@ def _said(argument: str) -> tuple[str, Path]:
 def _expanded(path: Path, scratch: Path) -> Iterator[Path]:
     """Files of a folder or a zip; zips in it too, as 基盤地図情報 comes."""
     if path.suffix == ".zip":
-        folder = scratch / f"{path.stem}-{len(list(scratch.iterdir()))}"
-        try:
-            with zipfile.ZipFile(path) as archive:
-                archive.extractall(folder)
-        except zipfile.BadZipFile as error:
-            raise BaseMapError(N_("{path} is not the zip its name says."), path=path) from error
-        path = folder
+        path = _unpacked(path, scratch)
     for file in path.rglob("*"):
         if file.suffix == ".zip":
             yield from _expanded(file, scratch)
         elif file.is_file() and _is_map_data(file.name):
             yield file
+
+
+def _unpacked(path: Path, scratch: Path) -> Path:
+    """A folder with what is in a zip. A zip that says it needs more room than there is is not begun."""
+    folder = scratch / f"{path.stem}-{len(list(scratch.iterdir()))}"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            needed = sum(one.file_size for one in archive.infolist())
+            if needed > shutil.disk_usage(scratch).free * ROOM_SHARE:
+                raise BaseMapError(
+                    N_("{path} unpacks to {size} GB, and {scratch} has no room for that."),
+                    path=path, size=f"{needed / 1e9:,.1f}", scratch=scratch,
+                )  # fmt: skip
+            archive.extractall(folder)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise BaseMapError(N_("{path} is not the zip its name says."), path=path) from error
+    except (RuntimeError, NotImplementedError) as error:  # a password, or a packing that Python does not know
+        raise BaseMapError(
+            N_("{path} can't be unpacked ({reason}). Unpack it, and give the folder."),
+            path=path,
+            reason=error,
+        ) from error
+    return folder
 
 
 def _is_map_data(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from maps import basemap_classes as classes
 from maps import basemap_sources
 from maps.basemap import FGD_ATTRIBUTION, OSM_ATTRIBUTION, Built, build
 from maps.basemap_sources import batches, layers_of
-from maps.map_files import BaseMapError
+from maps.map_files import BaseMapError, source_files
 from maps.sea import sea
 from maps.tile_archive import open_archive
 
@@ -338,3 +339,33 @@ class TestCommand:
         done = roaddamage("basemap", "build", source, cwd=tmp_path, env={"LC_ALL": "ja_JP.UTF-8"})
         assert done.returncode == 3
         assert "座標系" in done.stderr
+
+
+def test_a_zip_that_unpacks_to_more_than_there_is_room_for_is_not_begun(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("FG-GML-1.xml", "x" * 1000)
+    content = bytearray(path.read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    content[directory + 24 : directory + 28] = (2**32 - 2).to_bytes(4, "little")
+    path.write_bytes(content)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    usage = shutil.disk_usage(tmp_path)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10**9))
+        with pytest.raises(BaseMapError, match=r"unpacks to 4\.3 GB"):
+            source_files([str(path)], scratch)
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_zip_with_a_password_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "locked.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("FG-GML-1.xml", "<a></a>")
+    content = bytearray(path.read_bytes())
+    for sign, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(sign) + flags] |= 1
+    path.write_bytes(content)
+    with pytest.raises(BaseMapError, match="Unpack it, and give the folder"):
+        source_files([str(path)], tmp_path)
