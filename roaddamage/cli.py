@@ -16,6 +16,7 @@ from roaddamage.language import preferred_language, translation
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    import shapely
     from typer._click.core import Command
 
     from detector.lenses import Lens
@@ -152,6 +153,11 @@ BASEMAP = typer.Option(
     envvar="ROADDAMAGE_BASEMAP",
     help=N_("Base map under the damages, of `roaddamage basemap` [default: none, the ways driven alone]."),
 )
+WITHIN = typer.Option(
+    metavar="FILE",
+    envvar="ROADDAMAGE_WITHIN",
+    help=N_("The municipality's ground (polygons): damages outside it are listed beside the map, not drawn."),
+)
 TIMEZONE = typer.Option(metavar="ZONE", help=N_("Zone of the times shown, and of cameras set to local time."))
 
 
@@ -179,6 +185,7 @@ def detect(
     camera_model: Annotated[str | None, LENS] = None,
     vehicle: Annotated[Path | None, VEHICLE] = None,
     basemap: Annotated[str | None, BASEMAP] = None,
+    within: Annotated[Path | None, WITHIN] = None,
     timezone: Annotated[str, TIMEZONE] = "Asia/Tokyo",
     lang: Annotated[
         Language | None, typer.Option(help=N_("Language of the results [default: the terminal's]."))
@@ -202,6 +209,7 @@ def detect(
     translate = translation(language)
     with errors_said(translate):
         under, path = _basemap(basemap), model_in_use(model, workspace)
+        ground = _ground(within)
     options = Options(
         every_m=every_m,
         confidence=confidence,
@@ -223,6 +231,7 @@ def detect(
         language=language,
         vehicle=vehicle,
         basemap=under,
+        within=ground,
     )
     raise typer.Exit(_detect(job, translate, quiet=quiet or as_json, as_json=as_json))
 
@@ -390,6 +399,13 @@ def _basemap(where: str | None) -> BaseMap | None:
     from maps.basemap_layer import open_basemap
 
     return open_basemap(where) if where else None
+
+
+def _ground(path: Path | None) -> shapely.Geometry | None:
+    """The municipality's ground of an option. Raises GroundError."""
+    from maps.placing import read_ground
+
+    return read_ground(path) if path else None
 
 
 def _zone(name: str) -> ZoneInfo:

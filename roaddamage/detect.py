@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import shapely
 
 from detector.classes import CLASSES
 from detector.drive import Drive
@@ -54,6 +55,7 @@ class Job:
     language: str
     vehicle: Path | None = None
     basemap: BaseMap | None = None
+    within: shapely.Geometry | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
         write_csv(folder / "damages.csv", damages, job.zone, translate)
         under = write_map(
             folder / "map.html", damages, driven, evidence,
-            zone=job.zone, language=job.language, translate=translate, basemap=job.basemap,
+            zone=job.zone, language=job.language, translate=translate, basemap=job.basemap, within=job.within,
         ).told(translate)  # fmt: skip
         report = _report(job, model, results, damages, refused, translate)
         report["seconds"]["write"] = round(time.perf_counter() - writing, 2)

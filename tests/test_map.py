@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import folium
+import geopandas
 import numpy as np
 import pytest
 import shapely
@@ -24,6 +25,7 @@ from maps.exports import Driven
 from maps.growth import Growth
 from maps.merge import merge
 from maps.offline import MissingAssetError, OfflineFigure
+from maps.placing import GroundError, read_ground
 from maps.webmap import write_map
 from roaddamage.language import translation
 
@@ -561,3 +563,19 @@ def test_online_tiles_are_kept_out_by_the_policy(tmp_path: Path, browser: Any) -
     opened = Page(browser, path, ready=False)
     opened.page.wait_for_timeout(500)
     assert any("Content Security Policy" in error for error in opened.errors)
+
+
+def test_the_ground_comes_from_a_file_of_polygons(tmp_path: Path) -> None:
+    square = shapely.box(139.7, 35.6, 139.8, 35.7)
+    table = geopandas.GeoDataFrame(geometry=[square, shapely.Point(0, 0)], crs=4326)
+    table.to_crs(6668).to_file(tmp_path / "ground.geojson")
+    assert read_ground(tmp_path / "ground.geojson").equals_exact(square, 1e-6)
+    (tmp_path / "none.geojson").write_text("nothing")
+    table.iloc[1:].to_file(tmp_path / "points.gpkg")
+    for name, words in (
+        ("none.geojson", "can't be read"),
+        ("missing.shp", "can't be read"),
+        ("points.gpkg", "no polygons"),
+    ):
+        with pytest.raises(GroundError, match=words):
+            read_ground(tmp_path / name)
