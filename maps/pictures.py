@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from maps.damage import Damage
 
@@ -47,6 +49,11 @@ def _small(path: Path, width: int) -> str | None:
     """None for what is no picture."""
     if not path.is_file() or (image := cv2.imread(str(path))) is None:
         return None
+    return small_address(np.asarray(image, np.uint8), width)
+
+
+def small_address(image: NDArray[np.uint8], width: int) -> str:
+    """A picture (H, W, 3) BGR as a data: address of a JPEG so many pixels wide."""
     height = max(round(image.shape[0] * width / image.shape[1]), 1)
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()

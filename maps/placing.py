@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import geopandas
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
 from scipy.cluster.hierarchy import DisjointSet
 from scipy.spatial import cKDTree
 
-from detector.errors import N_, RoadDamageError
+from detector.errors import N_
 from maps.damage import Damage
-from maps.streets import Streets
+from maps.places_file import PlacesError, read_places
+from maps.streets import EARTH_RADIUS_M, Streets
 from maps.tiles import LATITUDE_LIMIT
 
 Floats = NDArray[np.float64]
@@ -30,27 +29,14 @@ FAR_M = 1_000.0
 AREA_M = 20_000.0
 """What lies nearer than this is one area."""
 AREA_CELL_DEG = 0.02
-EARTH_RADIUS_M = 6_371_007.0
-
-
-class GroundError(RoadDamageError):
-    """A file that does not tell the municipality's ground."""
-
-    exit_code = 2
 
 
 def read_ground(path: Path) -> shapely.Geometry:
-    """The municipality's ground, EPSG:4326: all polygons of a GeoJSON, GeoPackage or Shapefile. Raises GroundError."""
-    try:
-        table = geopandas.read_file(path, engine="pyogrio")
-    except (DataSourceError, DataLayerError, OSError) as error:
-        raise GroundError(N_("{path} can't be read: {reason}."), path=path, reason=error) from error
-    if not isinstance(table, geopandas.GeoDataFrame) or table.crs is None:
-        raise GroundError(N_("{path} has no places, or does not say in which coordinates."), path=path)
-    ground = table.to_crs(4326).geometry
+    """The municipality's ground, EPSG:4326: all polygons of a GeoJSON, GeoPackage or Shapefile. Raises PlacesError."""
+    ground = read_places(path).to_crs(4326).geometry
     ground = ground[ground.geom_type.isin(["Polygon", "MultiPolygon"])]
     if ground.empty:
-        raise GroundError(N_("{path} has no polygons: give the municipality's boundary."), path=path)
+        raise PlacesError(N_("{path} has no polygons: give the municipality's boundary."), path=path)
     return ground.make_valid().union_all()
 
 

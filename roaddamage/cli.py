@@ -402,7 +402,7 @@ def _basemap(where: str | None) -> BaseMap | None:
 
 
 def _ground(path: Path | None) -> shapely.Geometry | None:
-    """The municipality's ground of an option. Raises GroundError."""
+    """The municipality's ground of an option. Raises PlacesError."""
     from maps.placing import read_ground
 
     return read_ground(path) if path else None

@@ -25,7 +25,8 @@ from maps.exports import Driven
 from maps.growth import Growth
 from maps.merge import merge
 from maps.offline import MissingAssetError, OfflineFigure
-from maps.placing import GroundError, read_ground
+from maps.places_file import PlacesError
+from maps.placing import read_ground
 from maps.webmap import write_map
 from roaddamage.language import translation
 
@@ -577,5 +578,5 @@ def test_the_ground_comes_from_a_file_of_polygons(tmp_path: Path) -> None:
         ("missing.shp", "can't be read"),
         ("points.gpkg", "no polygons"),
     ):
-        with pytest.raises(GroundError, match=words):
+        with pytest.raises(PlacesError, match=words):
             read_ground(tmp_path / name)

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import geopandas
 import numpy as np
-import pyogrio
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
 from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
 from detector.classes import CODES
 from detector.errors import N_, RoadDamageError, Translate
+from maps.places_file import read_places
 from training.evaluate import ALL
 from training.evaluation_report import class_name, number
 from training.scores import BlockRates, Floats, block_rates
@@ -59,10 +58,11 @@ class DriveScore:
 def read_drive_score(results: Path, truth: Path, near_m: float) -> DriveScore:
     """Score the folder that `roaddamage detect` wrote against a file of true damages.
 
-    Raises DriveScoreError for files that are not there or not what they should be, and for a drive without a way.
+    Raises PlacesError and DriveScoreError for files that are not there or not what they should be, and for a drive
+    without a way.
     """
     package = results / GEOPACKAGE if results.is_dir() else results
-    found, way, true = _read(package, "damages"), _read(package, "track"), _read(truth, None)
+    found, way, true = read_places(package, "damages"), read_places(package, "track"), read_places(truth)
     if "class" not in true.columns:
         raise DriveScoreError(N_("{path} has no column class (D00, D10, D20, D40)."), path=truth)
     unknown = sorted(set(true["class"].astype(str)) - set(CODES))
@@ -74,19 +74,6 @@ def read_drive_score(results: Path, truth: Path, near_m: float) -> DriveScore:
             known=", ".join(CODES),
         )
     return drive_score(found, true, way, near_m)
-
-
-def _read(path: Path, layer: str | None) -> geopandas.GeoDataFrame:
-    """A file's layer; without a name that of damages, else the first."""
-    try:
-        names = pyogrio.list_layers(path)[:, 0].tolist()
-        one = layer or ("damages" if "damages" in names else names[0])
-        table = geopandas.read_file(path, engine="pyogrio", layer=one)
-    except (DataSourceError, DataLayerError, OSError) as error:
-        raise DriveScoreError(N_("{path} can't be read: {reason}."), path=path, reason=error) from error
-    if not isinstance(table, geopandas.GeoDataFrame) or table.crs is None:
-        raise DriveScoreError(N_("{path} has no places, or does not say in which coordinates."), path=path)
-    return table[~table.geometry.is_empty & table.geometry.notna()]
 
 
 def drive_score(

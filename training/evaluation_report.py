@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 
-import cv2
 import numpy as np
 
 from datasets.dataset import Dataset
 from detector.classes import CLASSES, CODES
 from detector.errors import N_, Translate
+from maps.pictures import small_address
 from training.evaluate import ALL, Drawn, Evaluation, Group, Interval, Mistaken, Score, read_picture
 from training.scores import SIZE_BOUNDS, Calibration
 
@@ -100,12 +99,16 @@ def _facts(told: Evaluation, _: Translate) -> Iterable[str]:
     ).format(resamples=told.resamples, clusters=told.clusters)
     if told.clusters < FEW_ROADS:
         yield _(N_("So few roads say little of others: the true intervals are wider."))
+    yield false_alarms(told, _)
+
+
+def false_alarms(told: Evaluation, _: Translate) -> str:
+    """False alarms by clean picture, or that there is none."""
     if told.false_alarms is None:
-        yield _(N_("False alarms on clean pictures can't be told: there is no clean picture."))
-    else:
-        yield _(N_("False alarms by clean picture: {number}")).format(
-            number=number(told.false_alarms, told.false_alarms_interval)
-        )
+        return _(N_("False alarms on clean pictures can't be told: there is no clean picture."))
+    return _(N_("False alarms by clean picture: {number}")).format(
+        number=number(told.false_alarms, told.false_alarms_interval)
+    )
 
 
 def _score_tables(told: Evaluation, _: Translate) -> Iterable[str]:
@@ -244,9 +247,7 @@ def _thumbnail(one: Mistaken, dataset: Dataset, _: Translate) -> str:
     (picture,) = (row for row in dataset.pictures if row.name == one.name)
     image = read_picture(dataset, picture)
     height = max(round(image.shape[0] * THUMBNAIL_PX / image.shape[1]), 1)
-    small = cv2.resize(image, (THUMBNAIL_PX, height), interpolation=cv2.INTER_AREA)
-    data = cv2.imencode(".jpg", np.ascontiguousarray(small[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 72])[1]
-    address = "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
+    address = small_address(np.ascontiguousarray(image[..., ::-1]), THUMBNAIL_PX)
     boxes = "".join(_box(box, THUMBNAIL_PX, height) for box in one.boxes)
     why = []
     if one.missed:

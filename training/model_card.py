@@ -6,7 +6,7 @@ from typing import Any
 
 from datasets.card import markdown_table
 from detector.errors import N_, Translate
-from training.evaluation_report import class_name, number
+from training.evaluation_report import class_name, false_alarms, number
 from training.promotion import Change, Comparison
 
 
@@ -81,7 +81,7 @@ def model_card(
         "SHA-256 " + told.candidate.sha256,
         "## " + _(N_("How it was made")),
         _made(run, _),
-        "## " + _(N_("Against the model it replaced")).format(),
+        "## " + _(N_("Against the model it replaced")),
         _(N_("Test part of {dataset}. The model before: {name}.")).format(
             dataset=told.candidate.dataset, name=told.current.model
         ),
@@ -110,7 +110,7 @@ def model_card(
         ),
         "## " + _(N_("At confidence {confidence}")).format(confidence=told.candidate.confidence),
         markdown_table(_rates(told, _)),
-        _false_alarms(told, _),
+        false_alarms(told.candidate, _),
         "## " + _(N_("Not for")),
         _(
             N_(
@@ -153,10 +153,3 @@ def _rates(told: Comparison, _: Translate) -> list[list[str]]:
             if one.labels
         ),
     ]
-
-
-def _false_alarms(told: Comparison, _: Translate) -> str:
-    if told.candidate.false_alarms is None:
-        return _(N_("False alarms on clean pictures can't be told: there is no clean picture."))
-    text = _(N_("False alarms by clean picture: {number}"))
-    return text.format(number=number(told.candidate.false_alarms, told.candidate.false_alarms_interval))
