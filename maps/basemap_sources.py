@@ -46,6 +46,8 @@ class SourceLayer:
     crs: CRS
     northing_first: bool = False
     open_options: dict[str, str] = field(default_factory=dict)
+    option: str = "--crs"
+    """Which option says the coordinate system, for messages."""
 
     @property
     def origin(self) -> str:
@@ -61,8 +63,8 @@ class Batch:
     tags: list[dict[str, str]]
 
 
-def layers_of(path: Path, what: str, crs: CRS | None) -> list[SourceLayer]:
-    """The layers of a file that can be drawn; `crs` is for those that state none.
+def layers_of(path: Path, what: str, crs: CRS | None, option: str = "--crs") -> list[SourceLayer]:
+    """The layers of a file that can be drawn; `crs`, of that option, is for those that state none.
 
     Empty for a class of 基盤地図情報 that is not drawn, such as contours. Raises BaseMapError for a file
     that is not what its name says, or of which nothing tells what it holds or in which coordinates.
@@ -73,7 +75,7 @@ def layers_of(path: Path, what: str, crs: CRS | None) -> list[SourceLayer]:
         return [SourceLayer(path, layer, "osm", CRS(4326), open_options=options) for layer in OSM_LAYERS]
     if suffix in (".gml", ".xml") and b"fguuid:" in head:
         return _fgd_layers(path, head)
-    return _plain_layers(path, what, crs)
+    return _plain_layers(path, what, crs, option)
 
 
 def _fgd_layers(path: Path, head: bytes) -> list[SourceLayer]:
@@ -87,7 +89,7 @@ def _fgd_layers(path: Path, head: bytes) -> list[SourceLayer]:
     ]
 
 
-def _plain_layers(path: Path, what: str, given: CRS | None) -> list[SourceLayer]:
+def _plain_layers(path: Path, what: str, given: CRS | None, option: str) -> list[SourceLayer]:
     found = []
     names = _layer_names(path)
     for layer in names:
@@ -98,13 +100,13 @@ def _plain_layers(path: Path, what: str, given: CRS | None) -> list[SourceLayer]
         if crs is None:
             raise BaseMapError(
                 N_(
-                    "{path} has no coordinate system (layer {layer}). Say which it is with --crs, such as"
-                    " --crs EPSG:6677 for plane-rectangular zone IX, or EPSG:6668 for longitude and latitude"
+                    "{path} has no coordinate system (layer {layer}). Say which it is with {option}, such as"
+                    " {option} EPSG:6677 for plane-rectangular zone IX, or EPSG:6668 for longitude and latitude"
                     " of JGD2011."
                 ),
-                path=path, layer=layer,
+                path=path, layer=layer, option=option,
             )  # fmt: skip
-        found.append(SourceLayer(path, layer, told, crs))
+        found.append(SourceLayer(path, layer, told, crs, option=option))
     if not found:
         raise BaseMapError(
             N_(
@@ -233,6 +235,6 @@ def _check_place(source: SourceLayer, geometry: NDArray[np.object_]) -> None:
         return
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
         raise BaseMapError(
-            N_("{path}: its coordinates are not on the globe in {crs}. Give the right one with --crs."),
-            path=source.path, crs=source.crs.name,
+            N_("{path}: its coordinates are not on the globe in {crs}. Give the right one with {option}."),
+            path=source.path, crs=source.crs.name, option=source.option,
         )  # fmt: skip

@@ -14,6 +14,8 @@ from detector.errors import N_, RoadDamageError
 from maps.basemap_classes import PLAIN
 
 SUFFIXES = (".osm.pbf", ".pbf", ".gpkg", ".shp", ".gml", ".xml")
+ALONE_SUFFIXES = (".geojson",)
+"""Read when a file of the kind is named, and not looked for in folders, where results may lie."""
 HEAD_BYTES = 65_536
 ROOM_SHARE = 0.8
 """Of what is free on the disk, what a zip may unpack to."""
@@ -93,12 +95,10 @@ def _is_map_data(name: str) -> bool:
 def looked_into(path: Path) -> tuple[str, bytes]:
     """What ends a file's name, and how the file begins. Raises BaseMapError for one that is not what it says."""
     head = _head(path)
-    suffix = next((end for end in SUFFIXES if path.name.lower().endswith(end)), "")
+    suffix = next((end for end in SUFFIXES + ALONE_SUFFIXES if path.name.lower().endswith(end)), "")
     if not suffix:
-        kinds = ", ".join(SUFFIXES)
-        raise BaseMapError(
-            N_("{path} is of no kind that a base map is made from: {kinds}."), path=path, kinds=kinds
-        )
+        kinds = ", ".join(SUFFIXES + ALONE_SUFFIXES)
+        raise BaseMapError(N_("{path} is of no kind that is read here: {kinds}."), path=path, kinds=kinds)
     if not _is_kind(path, suffix, head):
         raise BaseMapError(
             N_("{path} is not what its name says ({kind}). Download or export it again."),
@@ -126,7 +126,8 @@ def _is_kind(path: Path, suffix: str, head: bytes) -> bool:
         return head.startswith(b"SQLite format 3\0")
     if suffix == ".shp":
         return head.startswith(b"\x00\x00\x27\x0a")
-    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    begins = b"{" if suffix == ".geojson" else b"<"
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(begins)
 
 
 def _is_whole(path: Path, suffix: str) -> bool:

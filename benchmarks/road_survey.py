@@ -1,0 +1,252 @@
+"""A made survey of real or made roads, whose truth is known: damages in lanes, drives with GPS errors, sightings.
+
+Nothing is filmed: a drive sees the damages it passes with some probability, and puts each where its receiver
+has it. What follows sightings (snapping, merging, crack ratios, hot spots) is measured against the truth.
+Same seed, same survey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from datasets.city import SIZES_M, Receiver
+from detector.classes import ALLIGATOR_CRACK, CLASSES, severity
+from detector.sightings import FILL, Sighting
+from maps.coverage import Way
+from maps.exports import Driven
+from maps.network import Network
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SPEED_MS = 9.0
+STEP_M = 2.0
+REACH_M = 6.0
+DAY_S = 86_400.0
+BEGIN_UTC_S = 1_750_000_000.0
+SHARES = (0.35, 0.25, 0.25, 0.15)
+"""Of the classes among damages."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Damages as they are, (n,): where on the network, in which direction's lane, how far left of its middle."""
+
+    line: Ints
+    at_m: Floats
+    direction: Ints
+    across_m: Floats
+    class_id: Ints
+    length_m: Floats
+    width_m: Floats
+    real: NDArray[np.bool_]
+    """False: nothing is there, and the detector sees something all the same."""
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+    def pick(self, which: NDArray[np.bool_] | Ints) -> Truth:
+        """These alone."""
+        return Truth(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class MadeDrive:
+    """A drive: what it gives to the rest, and, for each of `place`, on which line and way it really was."""
+
+    way: Way
+    driven: Driven
+    sightings: list[Sighting]
+    place: Floats
+    """Where it really was, (n, 2) metres in the network's plane."""
+    line: Ints
+    direction: Ints
+    at_m: Floats
+    seen: Ints
+    """Which damage of the truth each sighting is of."""
+
+
+def damages(
+    network: Network, rng: np.random.Generator, per_km: Floats | float, false_per_km: float = 0.0
+) -> Truth:
+    """Damages strewn over all lanes by chance, so many a lane-km (by line, or of all)."""
+    real = _strewn(network, rng, per_km)
+    if not false_per_km:
+        return real
+    false = replace(_strewn(network, rng, false_per_km))
+    false = replace(false, real=np.zeros(len(false), bool))
+    return Truth(
+        *(np.concatenate([getattr(real, name), getattr(false, name)]) for name in real.__dataclass_fields__)
+    )
+
+
+def _strewn(network: Network, rng: np.random.Generator, per_km: Floats | float) -> Truth:
+    lanes = np.where(network.single | (network.roads.oneway != 0), 1, 2)
+    count = rng.poisson(network.length_m * lanes / 1000 * per_km)
+    line = np.repeat(np.arange(len(network.lines)), count)
+    return place(network, rng, line, rng.uniform(0, network.length_m[line]))
+
+
+def place(network: Network, rng: np.random.Generator, line: Ints, at_m: Floats) -> Truth:
+    """Damages of chance kinds and sizes at these places, each in some lane of its road."""
+    oneway = network.roads.oneway[line].astype(np.int64)
+    direction = np.where(oneway != 0, oneway, rng.choice([-1, 1], len(line)))
+    direction = np.where(network.single[line], 0, direction)
+    class_id = rng.choice(len(CLASSES), len(line), p=SHARES)
+    sizes = np.array([SIZES_M[one] for one in range(len(CLASSES))])[class_id]
+    length, width = rng.uniform(sizes[:, 0, 0], sizes[:, 0, 1]), rng.uniform(sizes[:, 1, 0], sizes[:, 1, 1])
+    room = np.maximum(network.lane_m[line] - width, 0) / 2
+    across = rng.uniform(-room, room)
+    return Truth(
+        line, at_m, direction, across, class_id.astype(np.int64), length, width, np.ones(len(line), bool)
+    )
+
+
+def lane_places(network: Network, line: Ints, at_m: Floats, direction: Ints, left_m: Floats, keep_left: bool) -> tuple[Floats, Floats]:
+    """Places (n, 2) in lanes, and the course there (n, 2); `left_m` is how far left of the lane's middle."""
+    lines = network.lines[line]
+    low = shapely.get_coordinates(shapely.line_interpolate_point(lines, np.maximum(at_m - 2, 0)))
+    high = shapely.get_coordinates(shapely.line_interpolate_point(lines, at_m + 2))
+    middle = shapely.get_coordinates(shapely.line_interpolate_point(lines, at_m))
+    run = high - low
+    run /= np.maximum(np.hypot(*run.T), 1e-9)[:, None]
+    course = run * np.where(direction == 0, 1, direction)[:, None]
+    two = ~network.single[line] & (network.roads.oneway[line] == 0)
+    side = np.where(two, network.lane_m[line] / 2, 0.0) * (1 if keep_left else -1)
+    left = np.column_stack([-course[:, 1], course[:, 0]])
+    return middle + left * (side + left_m)[:, None], course
+
+
+def drive(
+    network: Network, truth: Truth, rng: np.random.Generator, name: str, length_m: float,
+    day: float, *, recall: float = 0.8, receiver: Receiver | None = None, keep_left: bool = True,
+) -> MadeDrive:  # fmt: skip
+    """A drive over the network by chance turns, so long, with what it saw."""
+    receiver = receiver or Receiver(wander_m=4.0)
+    line, direction, at = _route(network, rng, length_m)
+    true, _ = lane_places(network, line, at, direction, rng.normal(0, 0.2) + np.zeros(len(line)), keep_left)
+    error = _wander(rng, len(line), receiver)
+    begin = BEGIN_UTC_S + day * DAY_S
+    shown = np.column_stack(network.frame.to_lonlat(*(true + error).T))
+    reach = np.full((len(CLASSES), 3), REACH_M)
+    accuracy = float(np.hypot(receiver.wander_m, receiver.noise_m))
+    way = Way(name, begin, [shown], accuracy, reach)
+    driven = Driven(name, [shown], length_m, begin)
+    sightings, seen = _sightings(network, truth, rng, name, begin, true, error, line, direction, at, recall, accuracy, keep_left)
+    return MadeDrive(way, driven, sightings, true, line, direction, at, seen)
+
+
+def _route(network: Network, rng: np.random.Generator, length_m: float) -> tuple[Ints, Ints, Floats]:
+    """Line, direction and chainage every `STEP_M`: on at junctions by chance, back where a road ends."""
+    met = network.junctions
+    by_line: dict[int, list[tuple[float, int, float]]] = {}
+    for one, at, other, other_at in zip(met.line.tolist(), met.at_m.tolist(), met.other.tolist(), met.other_m.tolist(), strict=True):
+        by_line.setdefault(one, []).append((at, other, other_at))
+    weight = network.length_m / network.length_m.sum()
+    oneway = network.roads.oneway
+    parts: list[tuple[int, int, Floats]] = []
+    left = length_m
+    line, at, way = -1, 0.0, 1
+    while left > 0:
+        if line < 0:
+            line = int(rng.choice(len(weight), p=weight))
+            way = int(oneway[line]) or int(rng.choice([-1, 1]))
+            at = 0.0 if way > 0 else float(network.length_m[line])
+        ahead = sorted((abs(there - at), there, other, there_) for there, other, there_ in by_line.get(line, ()) if (there - at) * way > 1.0)
+        end = float(network.length_m[line]) if way > 0 else 0.0
+        goal = ahead[0][1] if ahead else end
+        parts.append((line, way, np.arange(at, goal, way * STEP_M)))
+        left -= abs(goal - at)
+        at = goal
+        options: list[tuple[int, float, int]] = [(line, at, way)] if (end - at) * way > 1.0 else []
+        for _, there, other, other_at in ahead:
+            if abs(there - goal) < 1.0:
+                options += [
+                    (other, other_at, turn)
+                    for turn in (1, -1)
+                    if oneway[other] in (0, turn)
+                    and (network.length_m[other] - other_at if turn > 0 else other_at) > 5.0
+                ]
+        if options:
+            line, at, way = options[int(rng.integers(len(options)))]
+        elif oneway[line] == 0:
+            way = -way
+        else:
+            line = -1
+            break
+    lines = np.concatenate([np.full(len(part), one) for one, _, part in parts])
+    ways = np.concatenate([np.full(len(part), one) for _, one, part in parts])
+    return lines.astype(np.int64), ways.astype(np.int64), np.concatenate([part for *_, part in parts])
+
+
+def _wander(rng: np.random.Generator, count: int, receiver: Receiver) -> Floats:
+    """GPS errors (n, 2) along a drive: a first-order Gauss-Markov wander, and little noise."""
+    keep = float(np.exp(-STEP_M / SPEED_MS / receiver.wander_s))
+    steps = rng.normal(0, receiver.wander_m, (count, 2))
+    steps[1:] *= np.sqrt(1 - keep**2)
+    error = np.empty_like(steps)
+    error[0] = steps[0]
+    for index in range(1, count):
+        error[index] = keep * error[index - 1] + steps[index]
+    return error
+
+
+def _sightings(
+    network: Network, truth: Truth, rng: np.random.Generator, name: str, begin: float, true: Floats, error: Floats,
+    line: Ints, direction: Ints, at: Floats, recall: float, accuracy: float, keep_left: bool,
+) -> tuple[list[Sighting], Ints]:
+    """What a drive saw: each damage within reach once for every time it went past, by chance."""
+    where, _ = lane_places(network, truth.line, truth.at_m, truth.direction, truth.across_m, keep_left)
+    passed: list[tuple[int, int]] = []
+    edges = np.flatnonzero((np.diff(line) != 0) | (np.abs(np.diff(at)) > 3 * STEP_M)) + 1
+    of_line: dict[int, Ints] = {one: np.flatnonzero(truth.line == one) for one in np.unique(line).tolist()}
+    for stretch in np.split(np.arange(len(line)), edges):
+        mine = of_line[int(line[stretch[0]])]
+        low, high = np.sort(at[stretch[[0, -1]]])
+        inside = mine[(truth.at_m[mine] >= low) & (truth.at_m[mine] <= high + STEP_M)]
+        for index in inside.tolist():
+            step = int(stretch[np.abs(at[stretch] - truth.at_m[index]).argmin()])
+            near = np.hypot(*(where[index] - true[step])) < REACH_M
+            if near and rng.random() < (recall if truth.real[index] else 0.3):
+                passed.append((index, step))
+    sightings = []
+    for index, step in passed:
+        heading = true[min(step + 1, len(true) - 1)] - true[max(step - 1, 0)]
+        own = rng.normal(0, (0.5, 0.8), 2)
+        shown = where[index] + error[step] + own
+        lon, lat = network.frame.to_lonlat(*shown)
+        size = np.array([truth.length_m[index], truth.width_m[index]])
+        size_sd = np.maximum(0.12 * size, 0.03)
+        length, width = np.maximum(size + rng.normal(0, size_sd), 0.05)
+        kind = int(truth.class_id[index])
+        area = float(FILL[kind] * length * width) if kind in FILL else None
+        spread = accuracy**2 + 0.7
+        sightings.append(
+            Sighting(
+                drive=name, class_id=kind, confidence=float(rng.uniform(0.75, 0.98)) if truth.real[index] else float(rng.uniform(0.25, 0.6)),
+                lon=float(lon), lat=float(lat), covariance_m2=((spread, 0.0), (0.0, spread)),
+                heading_deg=float(np.degrees(np.arctan2(*heading)) % 360),
+                length_m=float(length), length_sd_m=float(size_sd[0]), width_m=float(width), width_sd_m=float(size_sd[1]),
+                area_m2=area, area_sd_m2=None if area is None else 0.27 * area,
+                time_s=step * STEP_M / SPEED_MS, utc_s=begin + step * STEP_M / SPEED_MS, frames=3, model="made",
+                evidence="", crop="", class_share=1.0, common_sd_m=accuracy,
+            )
+        )  # fmt: skip
+    return sightings, np.array([index for index, _ in passed], np.int64)
+
+
+def true_severity(truth: Truth) -> Ints:
+    """Index into severities of each damage."""
+    area = np.where(truth.class_id == ALLIGATOR_CRACK, FILL[ALLIGATOR_CRACK], 1.0) * truth.length_m * truth.width_m
+    rows = zip(truth.class_id.tolist(), truth.length_m, truth.width_m, area, strict=True)
+    return np.array([severity(one, float(length), float(width), float(square)) for one, length, width, square in rows], np.int64)
+
+
+def merged(drives: Sequence[MadeDrive]) -> list[list[Sighting]]:
+    """The sightings of the drives, as the store of damages takes them in."""
+    return [one.sightings for one in drives]
