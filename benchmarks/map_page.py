@@ -107,7 +107,7 @@ def surveyed_city(seed: int = 3, *, blocks: int = 6, drives: int = 6) -> tuple[l
             ways.append(Way(name, begin, lines, 3.1, reach))
             cut = len(lines[0]) * 9 // 10 if turn == 1 else len(lines[0])
             driven.append(Driven(name, [lines[0][:cut], *lines[1:]], 2200.0, begin, [lines[0][cut - 1 :]]))
-    return surveyed(known, ways), driven
+    return surveyed(known, ways).damages, driven
 
 
 def url_page(url: str, language: str = "ja") -> str:

@@ -27,6 +27,10 @@ Ints = NDArray[np.int64]
 SPEED_MS = 9.0
 STEP_M = 2.0
 REACH_M = 6.0
+AGAIN_M = 600.0
+"""A vehicle is not back on a road before it has been so far elsewhere."""
+JUMP_M = 30.0
+"""A drive that jumps so far has gone on somewhere else."""
 DAY_S = 86_400.0
 BEGIN_UTC_S = 1_750_000_000.0
 SHARES = (0.35, 0.25, 0.25, 0.15)
@@ -107,7 +111,9 @@ def place(network: Network, rng: np.random.Generator, line: Ints, at_m: Floats) 
     )
 
 
-def lane_places(network: Network, line: Ints, at_m: Floats, direction: Ints, left_m: Floats, keep_left: bool) -> tuple[Floats, Floats]:
+def lane_places(
+    network: Network, line: Ints, at_m: Floats, direction: Ints, left_m: Floats, keep_left: bool
+) -> tuple[Floats, Floats]:
     """Places (n, 2) in lanes, and the course there (n, 2); `left_m` is how far left of the lane's middle."""
     lines = network.lines[line]
     low = shapely.get_coordinates(shapely.line_interpolate_point(lines, np.maximum(at_m - 2, 0)))
@@ -127,7 +133,7 @@ def drive(
     day: float, *, recall: float = 0.8, receiver: Receiver | None = None, keep_left: bool = True,
 ) -> MadeDrive:  # fmt: skip
     """A drive over the network by chance turns, so long, with what it saw."""
-    receiver = receiver or Receiver(wander_m=4.0)
+    receiver = receiver or Receiver(wander_m=2.8)
     line, direction, at = _route(network, rng, length_m)
     true, _ = lane_places(network, line, at, direction, rng.normal(0, 0.2) + np.zeros(len(line)), keep_left)
     error = _wander(rng, len(line), receiver)
@@ -135,33 +141,47 @@ def drive(
     shown = np.column_stack(network.frame.to_lonlat(*(true + error).T))
     reach = np.full((len(CLASSES), 3), REACH_M)
     accuracy = float(np.hypot(receiver.wander_m, receiver.noise_m))
-    way = Way(name, begin, [shown], accuracy, reach)
-    driven = Driven(name, [shown], length_m, begin)
-    sightings, seen = _sightings(network, truth, rng, name, begin, true, error, line, direction, at, recall, accuracy, keep_left)
+    jumps = np.flatnonzero(np.hypot(*np.diff(true, axis=0).T) > JUMP_M) + 1
+    ways = [part for part in np.split(shown, jumps) if len(part) > 1]
+    way = Way(name, begin, ways, accuracy, reach)
+    driven = Driven(name, ways, length_m, begin)
+    sightings, seen = _sightings(
+        network, truth, rng, name, begin, true, error, line, direction, at, recall, accuracy, keep_left
+    )
     return MadeDrive(way, driven, sightings, true, line, direction, at, seen)
 
 
 def _route(network: Network, rng: np.random.Generator, length_m: float) -> tuple[Ints, Ints, Floats]:
-    """Line, direction and chainage every `STEP_M`: on at junctions by chance, back where a road ends."""
+    """Line, direction and chainage every `STEP_M`: on at junctions by chance, but not back to where it just was.
+
+    Where there is no way on it begins somewhere else.
+    """
     met = network.junctions
     by_line: dict[int, list[tuple[float, int, float]]] = {}
-    for one, at, other, other_at in zip(met.line.tolist(), met.at_m.tolist(), met.other.tolist(), met.other_m.tolist(), strict=True):
+    for one, at, other, other_at in zip(
+        met.line.tolist(), met.at_m.tolist(), met.other.tolist(), met.other_m.tolist(), strict=True
+    ):
         by_line.setdefault(one, []).append((at, other, other_at))
     weight = network.length_m / network.length_m.sum()
     oneway = network.roads.oneway
     parts: list[tuple[int, int, Floats]] = []
-    left = length_m
+    driven, left_at = 0.0, dict[int, float]()
     line, at, way = -1, 0.0, 1
-    while left > 0:
+    while driven < length_m:
         if line < 0:
             line = int(rng.choice(len(weight), p=weight))
             way = int(oneway[line]) or int(rng.choice([-1, 1]))
             at = 0.0 if way > 0 else float(network.length_m[line])
-        ahead = sorted((abs(there - at), there, other, there_) for there, other, there_ in by_line.get(line, ()) if (there - at) * way > 1.0)
+        ahead = sorted(
+            (abs(there - at), there, other, there_)
+            for there, other, there_ in by_line.get(line, ())
+            if (there - at) * way > 1.0
+        )
         end = float(network.length_m[line]) if way > 0 else 0.0
         goal = ahead[0][1] if ahead else end
         parts.append((line, way, np.arange(at, goal, way * STEP_M)))
-        left -= abs(goal - at)
+        driven += abs(goal - at)
+        left_at[line] = driven
         at = goal
         options: list[tuple[int, float, int]] = [(line, at, way)] if (end - at) * way > 1.0 else []
         for _, there, other, other_at in ahead:
@@ -170,15 +190,10 @@ def _route(network: Network, rng: np.random.Generator, length_m: float) -> tuple
                     (other, other_at, turn)
                     for turn in (1, -1)
                     if oneway[other] in (0, turn)
+                    and driven - left_at.get(other, -AGAIN_M) >= AGAIN_M
                     and (network.length_m[other] - other_at if turn > 0 else other_at) > 5.0
                 ]
-        if options:
-            line, at, way = options[int(rng.integers(len(options)))]
-        elif oneway[line] == 0:
-            way = -way
-        else:
-            line = -1
-            break
+        line, at, way = options[int(rng.integers(len(options)))] if options else (-1, 0.0, 1)
     lines = np.concatenate([np.full(len(part), one) for one, _, part in parts])
     ways = np.concatenate([np.full(len(part), one) for _, one, part in parts])
     return lines.astype(np.int64), ways.astype(np.int64), np.concatenate([part for *_, part in parts])
@@ -197,13 +212,25 @@ def _wander(rng: np.random.Generator, count: int, receiver: Receiver) -> Floats:
 
 
 def _sightings(
-    network: Network, truth: Truth, rng: np.random.Generator, name: str, begin: float, true: Floats, error: Floats,
-    line: Ints, direction: Ints, at: Floats, recall: float, accuracy: float, keep_left: bool,
+    network: Network,
+    truth: Truth,
+    rng: np.random.Generator,
+    name: str,
+    begin: float,
+    true: Floats,
+    error: Floats,
+    line: Ints,
+    direction: Ints,
+    at: Floats,
+    recall: float,
+    accuracy: float,
+    keep_left: bool,
 ) -> tuple[list[Sighting], Ints]:
     """What a drive saw: each damage within reach once for every time it went past, by chance."""
     where, _ = lane_places(network, truth.line, truth.at_m, truth.direction, truth.across_m, keep_left)
     passed: list[tuple[int, int]] = []
-    edges = np.flatnonzero((np.diff(line) != 0) | (np.abs(np.diff(at)) > 3 * STEP_M)) + 1
+    turned = (np.diff(line) != 0) | (np.diff(direction) != 0)
+    edges = np.flatnonzero(turned | (np.abs(np.diff(at)) > 3 * STEP_M)) + 1
     of_line: dict[int, Ints] = {one: np.flatnonzero(truth.line == one) for one in np.unique(line).tolist()}
     for stretch in np.split(np.arange(len(line)), edges):
         mine = of_line[int(line[stretch[0]])]
@@ -228,7 +255,7 @@ def _sightings(
         spread = accuracy**2 + 0.7
         sightings.append(
             Sighting(
-                drive=name, class_id=kind, confidence=float(rng.uniform(0.75, 0.98)) if truth.real[index] else float(rng.uniform(0.25, 0.6)),
+                drive=name, class_id=kind, confidence=_confidence(rng, real=bool(truth.real[index])),
                 lon=float(lon), lat=float(lat), covariance_m2=((spread, 0.0), (0.0, spread)),
                 heading_deg=float(np.degrees(np.arctan2(*heading)) % 360),
                 length_m=float(length), length_sd_m=float(size_sd[0]), width_m=float(width), width_sd_m=float(size_sd[1]),
@@ -240,11 +267,23 @@ def _sightings(
     return sightings, np.array([index for index, _ in passed], np.int64)
 
 
+def _confidence(rng: np.random.Generator, *, real: bool) -> float:
+    """A confidence that is the probability it says, where nine sightings of ten are of something real."""
+    return float(np.clip(rng.beta(10, 1) if real else rng.beta(9, 2), 0.25, 0.99))
+
+
 def true_severity(truth: Truth) -> Ints:
     """Index into severities of each damage."""
-    area = np.where(truth.class_id == ALLIGATOR_CRACK, FILL[ALLIGATOR_CRACK], 1.0) * truth.length_m * truth.width_m
+    area = (
+        np.where(truth.class_id == ALLIGATOR_CRACK, FILL[ALLIGATOR_CRACK], 1.0)
+        * truth.length_m
+        * truth.width_m
+    )
     rows = zip(truth.class_id.tolist(), truth.length_m, truth.width_m, area, strict=True)
-    return np.array([severity(one, float(length), float(width), float(square)) for one, length, width, square in rows], np.int64)
+    return np.array(
+        [severity(one, float(length), float(width), float(square)) for one, length, width, square in rows],
+        np.int64,
+    )
 
 
 def merged(drives: Sequence[MadeDrive]) -> list[list[Sighting]]:

@@ -46,13 +46,18 @@ class Pieces:
     @cached_property
     def first(self) -> Ints:
         """The first piece of each line, and at the end their number, (lines + 1,)."""
-        return np.asarray(np.searchsorted(self.line, np.arange(self.line[-1] + 2 if len(self) else 1)), np.int64)
+        return np.asarray(
+            np.searchsorted(self.line, np.arange(self.line[-1] + 2 if len(self) else 1)), np.int64
+        )
 
     def at(self, line: Ints, chainage_m: Floats) -> Ints:
         """The piece in which each place lies; the nearest one for places beyond a line's ends."""
         # One search over all lines: they are laid end to end, each with more room than it is long.
         room = float(self.end_m.max(initial=0.0)) + 1.0
-        index = np.searchsorted(self.line * room + self.begin_m, line * room + np.maximum(chainage_m, 0), "right") - 1
+        index = (
+            np.searchsorted(self.line * room + self.begin_m, line * room + np.maximum(chainage_m, 0), "right")
+            - 1
+        )
         return np.asarray(np.clip(index, self.first[line], self.first[line + 1] - 1), np.int64)
 
 
@@ -81,13 +86,21 @@ class Network:
         width, lanes, one = roads.width_m, roads.lanes, roads.oneway != 0
         by_kind = np.array([kind in rules.single_kinds for kind in roads.kind], bool).reshape(-1)
         unknown = np.isnan(width) & np.isnan(lanes)
-        self.single = ~one & ((width < rules.two_from_m) | (np.isnan(width) & (lanes < 2)) | (unknown & by_kind))
-        usual = np.where(self.single | (one & np.isnan(lanes)), 1.0, np.where(np.isnan(lanes), 2.0, np.fmax(lanes, 1)))
+        self.single = ~one & (
+            (width < rules.two_from_m) | (np.isnan(width) & (lanes < 2)) | (unknown & by_kind)
+        )
+        usual = np.where(
+            self.single | (one & np.isnan(lanes)), 1.0, np.where(np.isnan(lanes), 2.0, np.fmax(lanes, 1))
+        )
         lane = np.where(np.isnan(width), rules.width_m, width / usual)
-        self.lane_m: Floats = np.where(self.single, np.fmax(lane, NARROWEST_M), np.clip(lane, NARROWEST_M, WIDEST_M))
+        self.lane_m: Floats = np.where(
+            self.single, np.fmax(lane, NARROWEST_M), np.clip(lane, NARROWEST_M, WIDEST_M)
+        )
         self.long = _cut_long(self.length_m)
         self.short = _cut_short(self.length_m, self.long)
-        self.first_bin: Ints = np.concatenate([[0], np.cumsum(np.ceil(self.length_m / BIN_M).astype(np.int64))])
+        self.first_bin: Ints = np.concatenate(
+            [[0], np.cumsum(np.ceil(self.length_m / BIN_M).astype(np.int64))]
+        )
 
     @cached_property
     def short_lines(self) -> Lines:
@@ -193,6 +206,9 @@ def _junctions(lines: Lines, level: NDArray[np.int8]) -> Junctions:
 def _at_end(tips: Lines, lines: Lines) -> NDArray[np.bool_]:
     """Whether each point lies at an end of its line."""
     return np.asarray(
-        np.fmin(shapely.distance(tips, shapely.get_point(lines, 0)), shapely.distance(tips, shapely.get_point(lines, -1)))
+        np.fmin(
+            shapely.distance(tips, shapely.get_point(lines, 0)),
+            shapely.distance(tips, shapely.get_point(lines, -1)),
+        )
         < TOUCH_M
     )

@@ -73,9 +73,15 @@ class Belief:
 
 @dataclass(frozen=True)
 class Recall:
-    """How often a pass sees a damage that is there, (classes, severities, `LIGHTS`)."""
+    """How often a pass sees a damage that is there, (classes, severities, `LIGHTS`).
+
+    By whatever light: `kind` (classes, severities), and `by_class` (classes,) with its standard error.
+    """
 
     share: Floats
+    kind: Floats
+    by_class: Floats
+    by_class_sd: Floats
 
     def of(self, damage: Damage, light: Light | None = None) -> float:
         """For a damage of its class and size, by this light."""
@@ -141,7 +147,10 @@ def measured_recall(damages: Sequence[Damage], told: dict[int, list[Pass]]) -> R
     by_kind = _rate(counts.sum(2), by_class[:, None])
     by_light = _rate(counts.sum((0, 1)), every)
     usual = expit(logit(by_kind)[..., None] + logit(by_light) - logit(every))
-    return Recall(np.clip(_rate(counts, usual), 0.05, 0.98))
+    low, high = 0.05, 0.98
+    by_class = np.clip(by_class, low, high)
+    spread = np.sqrt(by_class * (1 - by_class) / (counts.sum((1, 2, 3)) + POOLED))
+    return Recall(np.clip(_rate(counts, usual), low, high), np.clip(by_kind, low, high), by_class, spread)
 
 
 def _rate(counts: Floats, prior: Floats) -> Floats:
@@ -193,8 +202,17 @@ def _own_recall(damage: Damage, told: Sequence[Pass], recall: Recall) -> list[fl
     return [min(one * own, 0.98) for one in usual]
 
 
-def surveyed(known: Damages, ways: Sequence[Way]) -> list[Damage]:
-    """Every damage with what its passes say of it."""
+@dataclass(frozen=True)
+class Surveyed:
+    """Every damage with what its passes say of it, the passes of each by its number, and what they tell of recall."""
+
+    damages: list[Damage]
+    passes: dict[int, list[Pass]]
+    recall: Recall
+
+
+def surveyed(known: Damages, ways: Sequence[Way]) -> Surveyed:
+    """What the passes of these drives say of all damages."""
     damages = known.all()
     told = passes(known, damages, ways)
     recall = measured_recall(damages, told)
@@ -211,7 +229,7 @@ def surveyed(known: Damages, ways: Sequence[Way]) -> list[Damage]:
                 growth=growth_of(damage.class_id, damage.sightings),
             )
         )
-    return judged
+    return Surveyed(judged, told, recall)
 
 
 def _missed(damage: Damage, told: Sequence[Pass], recall: Recall) -> tuple[Miss, ...]:

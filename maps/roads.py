@@ -97,7 +97,7 @@ class _Row:
     @property
     def road(self) -> tuple[object, ...]:
         """What lines that make one road have in common; without number and name a line is its own."""
-        alone = () if self.road_id or self.name else (id(self.line),)
+        alone = () if self.road_id or self.name else (self.line.wkb_hex,)
         rest = (self.kind, self.width_m, self.lanes, self.oneway, self.traffic, self.level)
         return (self.road_id, self.name, *(str(one) for one in rest), *alone)
 

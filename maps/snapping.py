@@ -199,7 +199,11 @@ class _Routes:
 
     def cost(self, found: _Candidates, before: Ints, here: Ints, driven_m: float) -> Floats:
         """(before, here), where -1 stands for no road; `driven_m` is what lies between them as driven."""
-        line, way, at = found.line[before][:, None], found.direction[before][:, None], found.at_m[before][:, None]
+        line, way, at = (
+            found.line[before][:, None],
+            found.direction[before][:, None],
+            found.at_m[before][:, None],
+        )
         line_, way_, at_ = found.line[here][None], found.direction[here][None], found.at_m[here][None]
         on = (at_ - at) * way
         route_m = np.where((line == line_) & (way == way_), np.where(on < 0, on / 2, on), np.inf)
@@ -240,7 +244,9 @@ def snap(network: Network, way: Track, place: Floats, heading_rad: Floats, keep_
     if not len(way.place) or not count:
         return Snapped(line, direction, at, across)
     neighbours = min(NEIGHBOURS, len(way.place))
-    apart, index = cKDTree(way.place).query(place, k=np.arange(1, neighbours + 1), distance_upper_bound=BESIDE_M)
+    apart, index = cKDTree(way.place).query(
+        place, k=np.arange(1, neighbours + 1), distance_upper_bound=BESIDE_M
+    )
     there = np.isfinite(apart)
     index = np.where(there, index, 0)
     heading = np.column_stack([np.sin(heading_rad), np.cos(heading_rad)])

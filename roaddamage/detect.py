@@ -115,7 +115,7 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
         for result in results:
             known.add(result.sightings)
         ways = [_way(result, model.image_px) for result in results]
-        damages = surveyed(known, ways)
+        damages = surveyed(known, ways).damages
         driven = [_driven(result) for result in results]
         writing = time.perf_counter()
         write_geopackage(folder / "damages.gpkg", damages, driven, coverage(ways), job.zone, translate)

@@ -27,7 +27,13 @@ from maps.passes import (
 )
 
 BEGIN_S = 1.7e9
-GOOD = Recall(np.full((len(CLASSES), 3, len(LIGHTS)), 0.8))
+
+
+def by_light(share: np.ndarray) -> Recall:
+    return Recall(share, share[..., 0], share[:, 0, 0], np.full(len(CLASSES), 0.05))
+
+
+GOOD = by_light(np.full((len(CLASSES), 3, len(LIGHTS)), 0.8))
 REACH_M = np.full((len(CLASSES), 3), 5.0)
 
 
@@ -49,7 +55,7 @@ def states(sightings: list[list[Sighting]], ways: list[Way]) -> list[tuple[State
     known = Damages()
     for drive in sightings:
         known.add(drive)
-    return [(damage.state, damage.passes) for damage in surveyed(known, ways)]
+    return [(damage.state, damage.passes) for damage in surveyed(known, ways).damages]
 
 
 def test_seen_each_time_it_is_there() -> None:
@@ -61,7 +67,7 @@ def test_a_damage_knows_the_passes_that_missed_it() -> None:
     known = Damages()
     for drive in ([sighting(0)], [], [sighting(2)]):
         known.add(drive)
-    (damage,) = surveyed(known, [way(i) for i in range(3)] + [way(3, right_m=200)])
+    (damage,) = surveyed(known, [way(i) for i in range(3)] + [way(3, right_m=200)]).damages
     assert [one.drive for one in damage.missed] == ["d1"], "one that drove elsewhere is no witness"
     assert damage.missed[0].utc_s == BEGIN_S + 7 * DAY_S
     assert 0.3 < damage.missed[0].detectable < 1
@@ -77,7 +83,7 @@ def test_passed_unseen_often_enough_it_is_probably_repaired() -> None:
 
 def test_one_pass_is_never_enough() -> None:
     told = [Pass("a", BEGIN_S, 1.0, seen=True), Pass("b", BEGIN_S + DAY_S, 1.0, seen=False)]
-    sure = Recall(np.full_like(GOOD.share, 0.98))
+    sure = by_light(np.full_like(GOOD.share, 0.98))
     (damage,) = _damages([sighting(0)])
     assert belief(damage, told, sure).state is State.there
     told.append(replace(told[1], drive="c"))
@@ -151,7 +157,7 @@ def test_two_vehicles_at_the_same_time_both_pass() -> None:
                 damage.still_there,
                 damage.state,
             )
-            for damage in sorted(surveyed(known, named), key=lambda one: one.lat)
+            for damage in sorted(surveyed(known, named).damages, key=lambda one: one.lat)
         ]
 
     assert told("ab") == told("ba")
@@ -202,7 +208,7 @@ def test_a_miss_at_dusk_says_less() -> None:
     share[..., LIGHTS.index(Light.dim)] = 0.4
     first = Pass("a", BEGIN_S, 1.0, seen=True, light=Light.day)
     by_day, at_dusk = (
-        belief(damage, [first, Pass("b", BEGIN_S, 1.0, False, light)], Recall(share)).probability
+        belief(damage, [first, Pass("b", BEGIN_S, 1.0, False, light)], by_light(share)).probability
         for light in (Light.day, Light.dim)
     )
     assert by_day < at_dusk < 0.98
