@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
@@ -19,7 +20,8 @@ from shapely.geometry import MultiLineString
 from detector.classes import CLASSES, SEVERITIES
 from detector.errors import N_, Translate
 from detector.sightings import Sighting
-from maps.coverage import Covered
+from detector.visibility import Light
+from maps.coverage import Covered, Way, coverage
 from maps.damage import Damage
 from maps.growth import Growth
 
@@ -119,7 +121,7 @@ def sighting_table(damages: Sequence[Damage], zone: tzinfo) -> geopandas.GeoData
         "damage_id", "drive", "class", "confidence", "lon", "lat", "error_m", "var_east_m2",
         "cov_east_north_m2", "var_north_m2", "heading_deg", "length_m", "length_sd_m", "width_m",
         "width_sd_m", "area_m2", "area_sd_m2", "video_time_s", "seen_at", "frames", "model",
-        "evidence", "crop",
+        "evidence", "crop", "class_share", "common_sd_m",
     ]  # fmt: skip
     rows = []
     for damage in damages:
@@ -130,13 +132,13 @@ def sighting_table(damages: Sequence[Damage], zone: tzinfo) -> geopandas.GeoData
                     "damage_id": damage.number,
                     "drive": seen.drive,
                     "class": CLASSES[seen.class_id].code,
-                    "confidence": round(seen.confidence, 3),
-                    "lon": round(seen.lon, 7),
-                    "lat": round(seen.lat, 7),
+                    "confidence": round(seen.confidence, 4),
+                    "lon": round(seen.lon, 8),
+                    "lat": round(seen.lat, 8),
                     "error_m": round(seen.error_m, 1),
-                    "var_east_m2": round(ee, 3),
-                    "cov_east_north_m2": round(en, 3),
-                    "var_north_m2": round(nn, 3),
+                    "var_east_m2": round(ee, 4),
+                    "cov_east_north_m2": round(en, 4),
+                    "var_north_m2": round(nn, 4),
                     "heading_deg": round(seen.heading_deg, 1),
                     **_sizes(seen),
                     "video_time_s": round(seen.time_s, 3),
@@ -145,13 +147,19 @@ def sighting_table(damages: Sequence[Damage], zone: tzinfo) -> geopandas.GeoData
                     "model": seen.model,
                     "evidence": f"{EVIDENCE}/{seen.evidence}",
                     "crop": f"{EVIDENCE}/{seen.crop}",
+                    "class_share": round(seen.class_share, 3),
+                    "common_sd_m": round(seen.common_sd_m, 3),
                 }
             )
     return _points(rows, columns)
 
 
-def track_table(driven: Sequence[Driven], zone: tzinfo) -> geopandas.GeoDataFrame:
-    """A line a drive of what it judged, one of what it could not; in parts where it has gaps, EPSG:4326."""
+def track_table(driven: Sequence[Driven], ways: Sequence[Way], zone: tzinfo) -> geopandas.GeoDataFrame:
+    """A line a drive of what it judged, one of what it could not; in parts where it has gaps, EPSG:4326.
+
+    `accuracy_m`, `light` and `reach_m` (JSON, classes by severities) are as in `Way`.
+    """
+    saw = {way.drive: way for way in ways}
     lines = [
         (drive, judged, ways, metres)
         for drive in driven
@@ -167,6 +175,9 @@ def track_table(driven: Sequence[Driven], zone: tzinfo) -> geopandas.GeoDataFram
             "judged": [judged for _, judged, *_ in lines],
             "driven_m": [round(metres, 1) for *_, metres in lines],
             "begin": [local_time(drive.begin_utc_s, zone) for drive, *_ in lines],
+            "accuracy_m": [round(saw[drive.name].accuracy_m, 3) for drive, *_ in lines],
+            "light": [_code(saw[drive.name].light) for drive, *_ in lines],
+            "reach_m": [json.dumps(saw[drive.name].reach_m.tolist()) for drive, *_ in lines],
         },
         geometry=[MultiLineString(ways) for *_, ways, _ in lines],
         crs=CRS,
@@ -196,16 +207,16 @@ def write_geopackage(
     path: Path,
     damages: Sequence[Damage],
     driven: Sequence[Driven],
-    covered: Sequence[Covered],
+    ways: Sequence[Way],
     zone: tzinfo,
     translate: Translate,
 ) -> None:
-    """Layers damages, sightings, track and coverage. Raises OSError where the file can't be written."""
+    """Layers damages, sightings, track and coverage; `maps.survey` reads them again. Raises OSError where the file can't be written."""
     layers = {
         "damages": damage_table(damages, zone, translate),
         "sightings": sighting_table(damages, zone),
-        "track": track_table(driven, zone),
-        "coverage": coverage_table(covered, zone, translate),
+        "track": track_table(driven, ways, zone),
+        "coverage": coverage_table(coverage(ways), zone, translate),
     }
     kinds = {"track": "MultiLineString", "coverage": "MultiPolygon"}
     for name, table in layers.items():
@@ -227,6 +238,10 @@ def write_csv(path: Path, damages: Sequence[Damage], zone: tzinfo, translate: Tr
     table = pandas.DataFrame(damage_table(damages, zone, translate).drop(columns="geometry"))
     table.columns = [translate(HEADINGS[column]) for column in table.columns]
     table.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n")
+
+
+def _code(light: Light | None) -> str:
+    return light.name if light else ""
 
 
 def _sizes(seen: Sighting) -> dict[str, float | None]:

@@ -47,8 +47,9 @@ class Exposure:
         ends = self.network.first_bin
         line = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
         self.line: Ints = line
-        self.begin_m: Floats = (np.arange(steps) - ends[line]) * BIN_M
-        self.length_m: Floats = np.minimum(self.begin_m + BIN_M, self.network.length_m[line]) - self.begin_m
+        self.begin_m: Floats = np.asarray((np.arange(steps) - ends[line]) * BIN_M, float)
+        ends_m = np.minimum(self.begin_m + BIN_M, self.network.length_m[line])
+        self.length_m: Floats = np.asarray(ends_m - self.begin_m, float)
 
     def add(self, way: Way, driven: Track) -> None:
         """A drive's track, as wide as it sees cracks of medium size."""

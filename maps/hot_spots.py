@@ -64,13 +64,13 @@ def hot_spots(
     pieces = network.long
     count = len(pieces)
     of = pieces.at(seen.line, seen.begin_m + seen.length_m / 2)
-    seen_m = np.bincount(of, (seen.share * seen.length_m).sum(0), minlength=count)
+    seen_m = np.asarray(np.bincount(of, (seen.share * seen.length_m).sum(0), minlength=count), float)
     damages = damages[damages.line >= 0]
     piece = pieces.at(damages.line, damages.at_m)
     weight = rules.table[damages.class_id, damages.severity] * damages.weight
     # What is easily missed stands for more.
     weight = weight / found_at(seen, damages, recall)
-    total = np.bincount(piece, weight, minlength=count)
+    total = np.asarray(np.bincount(piece, weight, minlength=count), float)
     compared = seen_m >= rules.least_seen_m
     nothing = np.full(count, np.nan)
     km = np.where(compared, seen_m, np.nan) / 1000
@@ -86,14 +86,19 @@ def hot_spots(
     near = neighbours(network, rules.reach_segments)[rows][:, rows]
     z, p = _compared(total[rows], km[rows], _mean_weight(weight, compared[piece]), near)
     around = near @ total[rows] / (near @ km[rows])
-    columns = [nothing.copy() for _ in range(4)]
-    for column, values in zip(columns, (around, z, p, _adjusted(p)), strict=True):
-        column[rows] = values
+    around, z, q, tail = (_spread(rows, values, count) for values in (around, z, _adjusted(p), p))
     level = np.zeros(count, np.int64)
     for share in sorted(rules.false_discovery_rates, reverse=True):
         sure = p <= fdr(p, share) if len(p) else np.zeros(0, bool)
         level[rows[sure]] = round(100 * (1 - share))
-    return HotSpots(compared, seen_m, rate, columns[0], rate_all, *columns[1:], level)
+    return HotSpots(compared, seen_m, rate, around, rate_all, z, tail, q, level)
+
+
+def _spread(rows: NDArray[np.intp], values: Floats, count: int) -> Floats:
+    """Values at these rows of a column, NaN at the others."""
+    column = np.full(count, np.nan)
+    column[rows] = values
+    return column
 
 
 def neighbours(network: Network, reach: int) -> csr_array:

@@ -23,13 +23,20 @@ from maps.streets import Streets
 
 Floats = NDArray[np.float64]
 Lines = NDArray[np.object_]
+Area = tuple[float, float, float, float]
 
 SHORTEST_M = 1.0
 SAME_M = 1.0
 """Lines of one road that lie no further apart, all along, are one line drawn twice."""
 DRIVEN_ON = frozenset(
-    "motorway motorway_link trunk trunk_link primary primary_link secondary secondary_link tertiary"
-    " tertiary_link residential unclassified living_street service road track busway".split()
+    {
+        *(
+            kind + link
+            for kind in ("motorway", "trunk", "primary", "secondary", "tertiary")
+            for link in ("", "_link")
+        ),
+        *("residential", "unclassified", "living_street", "service", "road", "track", "busway"),
+    }
 )
 """Values of OpenStreetMap's `highway` that vehicles drive on."""
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -102,27 +109,19 @@ class _Row:
         return (self.road_id, self.name, *(str(one) for one in rest), *alone)
 
 
-def read_roads(path: Path, crs: CRS | None = None, columns: Mapping[str, str] | None = None) -> Roads:
+def read_roads(
+    path: Path, crs: CRS | None = None, columns: Mapping[str, str] | None = None, within: Area | None = None
+) -> Roads:
     """The roads of a Shapefile, GeoPackage, GeoJSON, 基盤地図情報 or OpenStreetMap file.
 
     `crs` is for a file that states none; `columns` says which column is which (`COLUMNS`' keys), where its
-    name does not. Lines of one road that run on from one another become one. Raises RoadsError.
+    name does not. `within` (west, south, east, north; EPSG:4326) leaves out what lies outside. Lines of one road
+    that run on from one another become one. Raises RoadsError.
     """
     if not path.is_file():
         raise RoadsError(N_("{path} does not exist."), path=path)
-    told: list[RoadDamageError] = []
-    rows: list[_Row] = []
-    others = short = 0
     try:
-        for source in _line_layers(path, crs):
-            _check_units(source)
-            for batch in batches(source):
-                for geometry, tags in zip(batch.geometry, batch.tags, strict=True):
-                    if source.what == "osm" and not _drivable(tags):
-                        continue
-                    lines = _lines(geometry)
-                    others += not lines
-                    rows.extend(_row(line, tags, columns or {}) for line in lines)
+        rows, others = _rows(path, crs, columns or {}, within)
     except BaseMapError as error:
         raise RoadsError(error.template, **error.values) from error
     if not rows:
@@ -130,22 +129,42 @@ def read_roads(path: Path, crs: CRS | None = None, columns: Mapping[str, str] | 
             N_("{path} has no road lines (features of other kinds: {count}). Give the roads' centre lines."),
             path=path, count=others,
         )  # fmt: skip
-    if others:
-        told.append(RoadsError(N_("{path}: {count} features are no lines, and are left out."),
-                               path=path, count=others))  # fmt: skip
     metric, frame = _metric([row.line for row in rows])
     long = shapely.length(metric) >= SHORTEST_M
-    short = int((~long).sum())
     keep = np.flatnonzero(long)
     twice = _drawn_twice(metric[keep], [rows[index].road for index in keep])
-    if short:
-        told.append(RoadsError(N_("{path}: {count} lines are shorter than a metre, and are left out."),
-                               path=path, count=short))  # fmt: skip
-    if twice.any():
-        told.append(RoadsError(N_("{path}: {count} lines are there twice, and count once."),
-                               path=path, count=int(twice.sum())))  # fmt: skip
+    told: list[RoadDamageError] = [
+        RoadsError(message, path=path, count=count)
+        for message, count in (
+            (N_("{path}: {count} features are no lines, and are left out."), others),
+            (N_("{path}: {count} lines are shorter than a metre, and are left out."), int((~long).sum())),
+            (N_("{path}: {count} lines are there twice, and count once."), int(twice.sum())),
+        )
+        if count
+    ]
     keep = keep[~twice]
     return _merged([rows[index] for index in keep], metric[keep], frame, told)
+
+
+def _rows(
+    path: Path, crs: CRS | None, columns: Mapping[str, str], within: Area | None
+) -> tuple[list[_Row], int]:
+    """The road lines of a file that touch an area, and how many features are no lines."""
+    rows: list[_Row] = []
+    others = 0
+    area = shapely.box(*within) if within else None
+    for source in _line_layers(path, crs):
+        _check_units(source)
+        for batch in batches(source):
+            for geometry, tags in zip(batch.geometry, batch.tags, strict=True):
+                if source.what == "osm" and not _drivable(tags):
+                    continue
+                lines = _lines(geometry)
+                others += not lines
+                rows.extend(
+                    _row(line, tags, columns) for line in lines if area is None or line.intersects(area)
+                )
+    return rows, others
 
 
 def driven_roads(along: Streets) -> Roads:
@@ -310,7 +329,7 @@ def _joined(lines: Lines, *, directed: bool) -> list[shapely.LineString]:
 
 
 def _numbered(ids: Iterable[str]) -> list[str]:
-    """Road numbers, each once: parts of a road are 12-1, 12-2 …, and roads without number R00001 …"""
+    """Road numbers, each once: parts of a road are 12-1, 12-2 and so on, roads without number R00001 and so on."""
     given = list(ids)
     parts, so_far = Counter(given), Counter[str]()
     told = []

@@ -90,6 +90,7 @@ class ChangeRules:
     survey_gap_days: float
     fewest_surveys: int
     least_years: float
+    forecast_years: float
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,7 @@ def _checked(rules: Rules, path: Path) -> Rules:
         "priority.age_full_years": priority.age_full_years > 0,
         "priority.traffic_full": priority.traffic_full > 0,
         "change.survey_gap_days": rules.change.survey_gap_days > 0,
+        "change.forecast_years": 0 < rules.change.forecast_years <= 10,
         "change.fewest_surveys": rules.change.fewest_surveys >= 3,
     }
     for name, good in checks.items():

@@ -162,8 +162,7 @@ def _sums(network: Network, seen: Exposure, damages: OnRoads, recall: Recall, ru
 
 
 def _elsewhere(network: Network, damages: OnRoads, piece: Ints, row: Ints) -> list[tuple[Ints, Ints, Floats]]:
-    """Where else each damage may lie, and how likely: in the piece before, the next one, the other lane, or the
-    road that crosses."""
+    """Where else each damage may lie, and how likely: the piece before, the next, the other lane, the crossing road."""
     pieces = network.short
     told = []
     for step, away_m in ((-1, damages.at_m - pieces.begin_m[piece]), (1, pieces.end_m[piece] - damages.at_m)):

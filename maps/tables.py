@@ -17,8 +17,10 @@ from detector.errors import N_
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its `name` in GeoPackage and GeoJSON, its `short` one of ten letters in Shapefiles, its `heading`
-    for people, and to how many `digits` after the point it is told (None: no number, or a whole one)."""
+    """A column: its `name` in GeoPackage and GeoJSON, and its `short` one of ten letters in Shapefiles.
+
+    `heading` is for people; it is told to `digits` after the point (None: no number, or a whole one).
+    """
 
     name: str
     short: str

@@ -27,7 +27,7 @@ from detector.pipeline import DriveResult, Options, Progress, detect_drive
 from detector.telemetry.clock import Tie
 from detector.vehicle import Vehicle, read_vehicle, write_vehicle
 from maps.basemap_layer import BaseMap
-from maps.coverage import Way, coverage, reach_m
+from maps.coverage import Way, reach_m
 from maps.damage import Damage
 from maps.exports import EVIDENCE, Driven, local_time, write_csv, write_geojson, write_geopackage
 from maps.merge import Damages
@@ -118,7 +118,7 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
         damages = surveyed(known, ways).damages
         driven = [_driven(result) for result in results]
         writing = time.perf_counter()
-        write_geopackage(folder / "damages.gpkg", damages, driven, coverage(ways), job.zone, translate)
+        write_geopackage(folder / "damages.gpkg", damages, driven, ways, job.zone, translate)
         write_geojson(folder / "damages.geojson", damages, job.zone, translate)
         write_csv(folder / "damages.csv", damages, job.zone, translate)
         under = write_map(

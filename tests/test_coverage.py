@@ -86,7 +86,7 @@ def test_the_way_as_wide_as_each_kind_is_seen() -> None:
 def test_the_layer_says_what_was_seen_in_it(tmp_path) -> None:
     import geopandas
 
-    write_geopackage(tmp_path / "a.gpkg", [], [], coverage([WAY]), ZoneInfo("Asia/Tokyo"), translation("ja"))
+    write_geopackage(tmp_path / "a.gpkg", [], [], [WAY], ZoneInfo("Asia/Tokyo"), translation("ja"))
     layer = geopandas.read_file(tmp_path / "a.gpkg", layer="coverage")
     assert layer.crs.to_epsg() == 4326
     first = layer.drop(columns="geometry").iloc[0].to_dict()

@@ -1,0 +1,62 @@
+"""The assessment of a survey: its damages on the roads, segments, hot spots and priorities, worked out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from maps.damage import Damage
+from maps.exposure import Exposure, exposure
+from maps.hot_spots import HotSpots, hot_spots
+from maps.network import Network
+from maps.on_roads import OnRoads, on_roads
+from maps.passes import Recall
+from maps.priority import Priority, priority
+from maps.roads import Roads, driven_roads
+from maps.rules import Rules
+from maps.segments import Segments, segments
+from maps.snapping import NO_ROAD, Track
+from maps.streets import streets
+from maps.survey import Survey
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """All that is told of a survey. `placed` and `points` are in the order of `damages`."""
+
+    survey: Survey
+    rules: Rules
+    network: Network
+    seen: Exposure
+    tracks: dict[str, Track]
+    damages: list[Damage]
+    recall: Recall
+    placed: OnRoads
+    short: Segments
+    long: Segments
+    hot: HotSpots
+    points: Priority
+
+    @property
+    def stray(self) -> list[Damage]:
+        """Damages that fit no road."""
+        return [self.damages[row] for row in np.flatnonzero(self.placed.line == NO_ROAD)]
+
+
+def roads_of(survey: Survey) -> Roads:
+    """The ways driven as roads, where nobody gave any."""
+    return driven_roads(streets(survey.driven))
+
+
+def assess(survey: Survey, network: Network, rules: Rules) -> Assessment:
+    """A survey on a network."""
+    counted = survey.counted()
+    seen, tracks = exposure(network, survey.ways)
+    placed = on_roads(network, counted.damages, tracks, keep_left=rules.lanes.keep == "left")
+    short, long = segments(network, seen, placed, counted.recall, rules.condition)
+    return Assessment(
+        survey, rules, network, seen, tracks, counted.damages, counted.recall, placed, short, long,
+        hot_spots(network, seen, placed, counted.recall, rules.hot_spots),
+        priority(counted.damages, placed, network.roads, survey.end_utc_s, rules.priority, rules.hot_spots),
+    )  # fmt: skip

@@ -1,0 +1,219 @@
+"""A survey: drives with what they saw, as `detect` left them in its output folders, put together again.
+
+What several folders tell is merged anew: a damage that two of them show is one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pandas
+import pyogrio
+import shapely
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from detector.classes import CLASSES, CODES, SEVERITIES
+from detector.errors import N_, RoadDamageError
+from detector.sightings import Sighting
+from detector.visibility import Light
+from maps.coverage import Way
+from maps.exports import EVIDENCE, Driven
+from maps.merge import Damages
+from maps.passes import Surveyed, surveyed
+
+FILE = "damages.gpkg"
+DAY_S = 86_400.0
+NEEDED = ("class_share", "common_sd_m"), ("accuracy_m", "light", "reach_m")
+"""Columns of sightings and of the track that results of earlier versions lack."""
+
+
+class SurveyError(RoadDamageError):
+    """Results that can't be read again."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Drives in the order they were given: what each saw, its way, its sightings, and the folder of its results."""
+
+    ways: list[Way] = field(default_factory=list)
+    driven: list[Driven] = field(default_factory=list)
+    sightings: dict[str, list[Sighting]] = field(default_factory=dict)
+    folders: dict[str, Path] = field(default_factory=dict)
+    remarks: list[RoadDamageError] = field(default_factory=list)
+
+    def of(self, drives: Collection[str], remarks: Sequence[RoadDamageError] = ()) -> Survey:
+        """These drives alone."""
+        return Survey(
+            [way for way in self.ways if way.drive in drives],
+            [drive for drive in self.driven if drive.name in drives],
+            {name: seen for name, seen in self.sightings.items() if name in drives},
+            {name: folder for name, folder in self.folders.items() if name in drives},
+            [*self.remarks, *remarks],
+        )
+
+    def since(self, utc_s: float) -> Survey:
+        """The drives that began at that time or later; a remark names those without a date."""
+        undated = [drive.name for drive in self.driven if drive.begin_utc_s is None]
+        names = {
+            drive.name
+            for drive in self.driven
+            if drive.begin_utc_s is not None and drive.begin_utc_s >= utc_s
+        }
+        remark = SurveyError(
+            N_("Drives without a date are left out: {drives}."), drives=", ".join(undated)
+        )  # fmt: skip
+        return self.of(names, [remark] if undated else [])
+
+    def counted(self) -> Surveyed:
+        """Its damages, each counted once over all drives, with what the passes say."""
+        known = Damages()
+        for way in self.ways:
+            known.add(self.sightings.get(way.drive, []))
+        return surveyed(known, self.ways)
+
+    def parts(self, gap_days: float) -> list[Survey]:
+        """The surveys it consists of, in order of time: drives so far apart are of two. Undated ones are in none."""
+        dated = sorted(
+            (drive for drive in self.driven if drive.begin_utc_s is not None),
+            key=lambda one: one.begin_utc_s or 0,
+        )
+        if not dated:
+            return []
+        breaks = [
+            index
+            for index, (one, other) in enumerate(pairwise(dated), 1)
+            if (other.begin_utc_s or 0) - (one.begin_utc_s or 0) > gap_days * DAY_S
+        ]
+        cuts = [0, *breaks, len(dated)]
+        return [self.of({drive.name for drive in dated[first:last]}) for first, last in pairwise(cuts)]
+
+    @property
+    def begin_utc_s(self) -> float | None:
+        """When its first drive with a date began."""
+        return min((one.begin_utc_s for one in self.driven if one.begin_utc_s is not None), default=None)
+
+    @property
+    def end_utc_s(self) -> float | None:
+        """When its last drive with a date began."""
+        return max((one.begin_utc_s for one in self.driven if one.begin_utc_s is not None), default=None)
+
+
+def read_survey(folders: Sequence[Path]) -> Survey:
+    """The survey in these output folders of `detect`.
+
+    A drive that lies in two of them counts once; two drives of one name are told apart by their
+    folders. Raises SurveyError for a folder that has no results, or such as can't be read.
+    """
+    survey = Survey()
+    for folder in folders:
+        _add(survey, folder)
+    return survey
+
+
+def _add(survey: Survey, folder: Path) -> None:
+    sightings, track = _layers(folder)
+    known = {drive.name: drive for drive in survey.driven}
+    for name, rows in track.groupby("drive", sort=False):
+        driven, way = _way(str(name), rows)
+        own = str(name)
+        if own in known:
+            if known[own].begin_utc_s == driven.begin_utc_s and abs(known[own].metres - driven.metres) < 1.0:
+                survey.remarks.append(
+                    SurveyError(
+                        N_("The drive {drive} is in {folder} too, and counts once."), drive=own, folder=folder
+                    )
+                )
+                continue
+            own = f"{name} ({folder.name})"
+        seen = sightings[sightings["drive"] == name]
+        survey.ways.append(replace(way, drive=own))
+        survey.driven.append(replace(driven, name=own))
+        survey.sightings[own] = [_sighting(row._asdict(), own) for row in seen.itertuples(index=False)]
+        survey.folders[own] = folder
+
+
+def _layers(folder: Path) -> tuple[pandas.DataFrame, geopandas.GeoDataFrame]:
+    """Sightings and tracks of a folder. Raises SurveyError."""
+    path = folder / FILE if folder.is_dir() else folder
+    if not path.is_file():
+        raise SurveyError(
+            N_("{folder} has no results ({file}). Give an output folder of `roaddamage detect`."),
+            folder=folder, file=FILE,
+        )  # fmt: skip
+    try:
+        sightings = pyogrio.read_dataframe(path, layer="sightings", read_geometry=False)
+        track = pyogrio.read_dataframe(path, layer="track")
+    except (DataSourceError, DataLayerError) as error:
+        raise SurveyError(N_("{path} can't be read: {reason}."), path=path, reason=error) from error
+    for table, needed in zip((sightings, track), NEEDED, strict=True):
+        if missing := sorted(set(needed) - set(table.columns)):
+            raise SurveyError(
+                N_("{path} is of an earlier version (it lacks {columns}). Run `roaddamage detect` on the footage again."),
+                path=path, columns=", ".join(missing),
+            )  # fmt: skip
+    return sightings, track
+
+
+def _way(name: str, rows: geopandas.GeoDataFrame) -> tuple[Driven, Way]:
+    lines: dict[bool, list[np.ndarray]] = {True: [], False: []}
+    for judged, geometry in zip(rows["judged"], rows.geometry, strict=True):
+        lines[bool(judged)] += [shapely.get_coordinates(part) for part in shapely.get_parts(geometry)]
+    first = rows.iloc[0]
+    metres = dict(zip(rows["judged"].astype(bool), rows["driven_m"], strict=True))
+    unseen_m = float(metres.get(False, 0.0))
+    begin = _utc_s(first["begin"])
+    reach = np.array(json.loads(first["reach_m"]), float).reshape(len(CLASSES), len(SEVERITIES))
+    light = Light[first["light"]] if first["light"] else None
+    driven = Driven(name, lines[True], float(sum(metres.values())), begin, lines[False], unseen_m)
+    return driven, Way(name, begin, lines[True], float(first["accuracy_m"]), reach, light)
+
+
+def _utc_s(text: object) -> float | None:
+    """POSIX time of an ISO 8601 text; None where there is none."""
+    return datetime.fromisoformat(text).timestamp() if isinstance(text, str) and text else None
+
+
+def _sighting(row: dict[str, object], drive: str) -> Sighting:
+    def number(name: str) -> float:
+        return float(str(row[name]))
+
+    def perhaps(name: str) -> float | None:
+        value = row[name]
+        return None if value is None or pandas.isna(value) else float(str(value))
+
+    def picture(name: str) -> str:
+        return str(row[name] or "").removeprefix(f"{EVIDENCE}/")
+
+    cross = number("cov_east_north_m2")
+    return Sighting(
+        drive=drive,
+        class_id=CODES.index(str(row["class"])),
+        confidence=number("confidence"),
+        lon=number("lon"),
+        lat=number("lat"),
+        covariance_m2=((number("var_east_m2"), cross), (cross, number("var_north_m2"))),
+        heading_deg=number("heading_deg"),
+        length_m=number("length_m"),
+        length_sd_m=number("length_sd_m"),
+        width_m=number("width_m"),
+        width_sd_m=number("width_sd_m"),
+        area_m2=perhaps("area_m2"),
+        area_sd_m2=perhaps("area_sd_m2"),
+        time_s=number("video_time_s"),
+        utc_s=_utc_s(row["seen_at"]),
+        frames=int(number("frames")),
+        model=str(row["model"]),
+        evidence=picture("evidence"),
+        crop=picture("crop"),
+        class_share=number("class_share"),
+        common_sd_m=number("common_sd_m"),
+    )
