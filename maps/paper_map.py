@@ -9,6 +9,7 @@ from typing import Any
 
 import geopandas
 import numpy as np
+import pandas
 import shapely
 from matplotlib import patheffects
 from matplotlib.axes import Axes
@@ -18,7 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.ft2font import FT2Font
 from matplotlib.lines import Line2D
-from matplotlib.patches import Circle
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from detector.classes import CLASSES
@@ -41,6 +43,8 @@ LEAST_M = 300.0
 """How far the overview reaches at least."""
 MOST_NAMES = 12
 NAME_LETTERS = 20
+BESIDE_MM = 3.2
+"""How far above its road a name stands."""
 
 DIAGNOSES: dict[str, tuple[str, float, str]] = {
     "": ("#b4b9c2", 0.9, N_("not judged")),
@@ -75,18 +79,17 @@ class PaperMaps:
             for table in (segments, hot, damages, shown)
         ]
         parts = geometry[0] if len(geometry[0]) else np.concatenate(geometry)
-        west, south, east, north = shapely.total_bounds(parts)
-        self.empty = bool(np.isnan(west))
+        self.empty = not len(parts)
         """Whether there is nothing to draw."""
         if self.empty:
             return
+        west, south, east, north = shapely.total_bounds(parts)
         self._frame = LocalFrame((west + east) / 2, (south + north) / 2)
         self._segments, self._hot, points, numbered = (in_metres(part, self._frame) for part in geometry)
         self._points, self._numbered = shapely.get_coordinates(points), shapely.get_coordinates(numbered)
         self._diagnosis = _texts(segments, "diagnosis")
         self._names = _texts(segments, "road")
         self._classes, self._shown_classes = _texts(damages, "class"), _texts(shown, "class")
-        self._error_m = np.asarray(shown["error_m"], float)
 
     def overview(self) -> bytes:
         """The whole survey as a PNG: segments by diagnosis, hot spots, and the report's damages by number."""
@@ -99,17 +102,16 @@ class PaperMaps:
         return _png(figure)
 
     def around(self, number: int) -> bytes:
-        """A damage of the report (1, 2, …) as a PNG, with its error circle and its neighbours."""
+        """A damage of the report (1, 2, …) as a PNG, with a ring, and its neighbours."""
         east, north = self._numbered[number - 1]
         reach = AROUND_M * AROUND_MM[1] / AROUND_MM[0]
         view = (east - AROUND_M, north - reach, east + AROUND_M, north + reach)
         figure, axes = _sheet(AROUND_MM, view)
         self._draw_roads(axes)
-        if np.isfinite(error_m := self._error_m[number - 1]):
-            axes.add_patch(Circle((east, north), error_m, fill=False, color=INK, linewidth=0.7, zorder=4))
         near = _inside(self._points, view)
         colours = [colour_of(code) for code in self._classes[near]]
-        axes.scatter(*self._points[near].T, s=9, c=colours, edgecolors=PAPER, linewidths=0.4, zorder=3)
+        x, y = self._points[near].T
+        axes.scatter(x, y, s=9, c=colours, edgecolors=PAPER, linewidths=0.4, zorder=3)
         self._draw_numbers(axes, of=number)
         self._furnish(axes)
         return _png(figure)
@@ -135,57 +137,53 @@ class PaperMaps:
                 *place, "o", markersize=11 if chosen else 8, color=colour_of(self._shown_classes[row]),
                 markeredgecolor=INK if chosen else PAPER, markeredgewidth=1.6 if chosen else 0.5, zorder=order,
             )  # fmt: skip
-            self._write(axes, place, str(row + 1), size=6, color=PAPER, zorder=order)
+            self._write(axes, place, str(row + 1), 6, zorder=order, colour=PAPER)
 
     def _furnish(self, axes: Axes) -> None:
         """Road names, scale bar, north arrow."""
         self._name_roads(axes)
-        west, south, east, north = _view(axes)
-        wide, high = east - west, north - south
-        metres = _round_length(wide / 4)
-        x, y = west + 0.03 * wide, south + 0.04 * high
+        (west, south, east, north), mm = _view(axes), _metres_a_mm(axes)
+        metres = _round_length((east - west) / 4)
+        x, y = west + 4 * mm, south + 4 * mm
         halo = [patheffects.withStroke(linewidth=4, foreground=PAPER)]
         axes.plot([x, x + metres], [y, y], color=INK, linewidth=2, zorder=20, path_effects=halo)
         text = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
-        self._write(axes, (x + metres / 2, y + 0.03 * high), text, size=7, color=INK, zorder=20, halo=True)
-        tip = (east - 0.04 * wide, north - 0.04 * high)
-        foot = (tip[0], tip[1] - 0.11 * high)
+        self._write(axes, (x + metres / 2, y + 2.5 * mm), text, 7, zorder=20, halo=True)
+        tip, foot = (east - 5 * mm, north - 3 * mm), (east - 5 * mm, north - 13 * mm)
         axes.annotate("", tip, foot, arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.2}, zorder=20)
-        self._write(axes, (foot[0], foot[1] - 0.02 * high), "N", size=8, color=INK, zorder=20, halo=True)
+        self._write(axes, (foot[0], foot[1] - 1.5 * mm), "N", 8, zorder=20, halo=True)
 
     def _name_roads(self, axes: Axes) -> None:
         """Write the names of the longest roads in view, where they do not lie over one another."""
         view = _view(axes)
         near = np.sort(self._tree.query(shapely.box(*view), predicate="intersects"))
-        pieces = shapely.clip_by_rect(self._segments[near], *view)
-        length, names = shapely.length(pieces), self._names[near]
-        found = [name for name in np.unique(names) if name]
-        taken: list[Any] = []
-        renderer = FigureCanvasAgg(axes.get_figure(root=True)).get_renderer()  # type: ignore[arg-type]
-        for name in sorted(found, key=lambda one: -length[names == one].sum())[:MOST_NAMES]:
-            of = np.flatnonzero(names == name)
-            middle = shapely.line_interpolate_point(pieces[of[len(of) // 2]], 0.5, normalized=True)
-            beside = 0.025 * (view[3] - view[1])
-            at = (float(shapely.get_x(middle)), float(shapely.get_y(middle)) + beside)
-            text = self._write(axes, at, _short(name), size=6.5, color=INK, zorder=8, halo=True)
-            box = text.get_window_extent(renderer)
+        pieces, of = shapely.get_parts(shapely.clip_by_rect(self._segments[near], *view), return_index=True)
+        length, names = shapely.length(pieces), self._names[near[of]]
+        total = pandas.Series(length, dtype=float).groupby(names).sum().drop("", errors="ignore")
+        taken: list[Bbox] = []
+        for name in total.nlargest(MOST_NAMES).index:
+            mine = pieces[names == name]
+            middle = shapely.line_interpolate_point(mine[len(mine) // 2], 0.5, normalized=True)
+            at = (shapely.get_x(middle), shapely.get_y(middle) + BESIDE_MM * _metres_a_mm(axes))
+            text = self._write(axes, at, _short(name), 6.5, zorder=8, halo=True)
+            box = text.get_window_extent()
             if any(box.overlaps(other) for other in taken):
                 text.remove()
             else:
                 taken.append(box)
 
     def _write(
-        self, axes: Axes, at: tuple[float, float] | Floats, text: str, *, halo: bool = False, **given: Any
-    ) -> Any:
+        self, axes: Axes, at: tuple[float, float], text: str, size: float, *, zorder: float,
+        colour: str = INK, halo: bool = False,
+    ) -> Text:  # fmt: skip
         """Text from data is taken as it is, but for letters that the font lacks."""
-        drawn = "".join(letter for letter in text if ord(letter) in self._glyphs)
-        effects = [patheffects.withStroke(linewidth=2, foreground=PAPER)] if halo else None
-        size = given.pop("size")
         font = self._font.copy()
         font.set_size(size)
         return axes.text(
-            *at, drawn, fontproperties=font, parse_math=False, clip_on=True, path_effects=effects,
-            ha="center", va="center_baseline", **given,
+            at[0], at[1], "".join(letter for letter in text if ord(letter) in self._glyphs),
+            fontproperties=font, color=colour, parse_math=False, clip_on=True, zorder=zorder,
+            path_effects=[patheffects.withStroke(linewidth=2, foreground=PAPER)] if halo else None,
+            ha="center", va="center_baseline",
         )  # fmt: skip
 
     def _handles(self) -> list[Line2D]:
@@ -196,8 +194,9 @@ class PaperMaps:
         ]
         colour, opacity, width = HOT
         hot = Line2D([], [], color=colour, alpha=opacity, linewidth=width, label=_("Hot spots"))
-        point = {"marker": "o", "linestyle": "", "color": PALE, "markersize": 8}
-        return [*roads, hot, Line2D([], [], label=_("Damages of this report, by number"), **point)]
+        points = Line2D([], [], color=PALE, marker="o", markersize=8, linestyle="")
+        points.set_label(_("Damages of this report, by number"))
+        return [*roads, hot, points]
 
     @cached_property
     def _tree(self) -> shapely.STRtree:
@@ -227,6 +226,11 @@ def _around_all(parts: NDArray[Any]) -> View:
 def _view(axes: Axes) -> View:
     (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
     return west, south, east, north
+
+
+def _metres_a_mm(axes: Axes) -> float:
+    west, _, east, _ = _view(axes)
+    return (east - west) / float(axes.get_window_extent().width / DPI * 25.4)
 
 
 def _inside(points: Floats, view: View) -> NDArray[np.bool_]:

@@ -6,9 +6,8 @@ import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from importlib.util import find_spec
+from importlib.metadata import distribution
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from detector.errors import N_, RoadDamageError
@@ -21,13 +20,11 @@ class PdfError(RoadDamageError):
 
 
 def font_file() -> Path:
-    """IPAexGothic, for every text on paper. Looked up without an import, which would change all of matplotlib."""
-    found = find_spec("matplotlib_fontja")
-    assert found is not None and found.origin is not None  # a dependency of this package
-    return Path(found.origin).with_name("fonts") / "ipaexg.ttf"
+    """IPAexGothic, for every text on paper. Found without importing its package, which would change matplotlib."""
+    return Path(str(distribution("matplotlib-fontja").locate_file("matplotlib_fontja/fonts/ipaexg.ttf")))
 
 
-def weasyprint() -> ModuleType:
+def weasyprint() -> Any:
     """WeasyPrint, whose libraries the system has to have. Raises PdfError where it lacks them."""
     try:
         with redirect_stdout(io.StringIO()):  # where it tells of a missing library
@@ -70,10 +67,10 @@ def quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _fetcher(library: ModuleType) -> object:
+def _fetcher(library: Any) -> object:
     ours = font_file().as_uri()
 
-    class OnlyOurs(library.urls.URLFetcher):  # type: ignore[name-defined, misc]
+    class OnlyOurs(library.urls.URLFetcher):  # type: ignore[misc]
         """Fetches what came with the HTML, and the font."""
 
         def fetch(self, url: str, headers: dict[str, str] | None = None) -> Any:
