@@ -47,15 +47,17 @@ BESIDE_MM = 3.2
 """How far above its road a name stands."""
 
 DIAGNOSES: dict[str, tuple[str, float, str]] = {
-    "": ("#b4b9c2", 0.9, N_("not judged")),
-    "Ⅰ": ("#5b9a8b", 1.3, "Ⅰ"),
-    "Ⅱ": ("#e69f00", 2.0, "Ⅱ"),
-    "Ⅲ": ("#b2182b", 2.8, "Ⅲ"),
+    "": ("#6f7782", 0.6, N_("not judged")),
+    "Ⅰ": ("#3d93c4", 1.3, "Ⅰ"),
+    "Ⅱ": ("#f0a000", 2.0, "Ⅱ"),
+    "Ⅲ": ("#a3001f", 2.8, "Ⅲ"),
 }
-"""Diagnosis → colour and width (points) of its segments, and what it is called; the worse the wider."""
+"""Diagnosis → colour and width (points) of its segments, and what it is called; the worse the wider.
+
+The colours are those of the map page."""
 HOT = ("#7b2d8b", 0.3, 8.0)
 """Colour, opacity and width (points) of hot spots."""
-INK, PALE, PAPER = "#1f2933", "#6b7280", "#ffffff"
+INK, PALE, PAPER = "#1f2933", "#7b8794", "#ffffff"
 COLOURS = {row.code: row.colour for row in CLASSES}
 
 
@@ -84,17 +86,17 @@ class PaperMaps:
         if self.empty:
             return
         west, south, east, north = shapely.total_bounds(parts)
-        self._frame = LocalFrame((west + east) / 2, (south + north) / 2)
-        self._segments, self._hot, points, numbered = (in_metres(part, self._frame) for part in geometry)
+        frame = LocalFrame((west + east) / 2, (south + north) / 2)
+        self._view = _around_all(in_metres(parts, frame))
+        self._segments, self._hot, points, numbered = (in_metres(part, frame) for part in geometry)
         self._points, self._numbered = shapely.get_coordinates(points), shapely.get_coordinates(numbered)
         self._diagnosis = _texts(segments, "diagnosis")
-        self._names = _texts(segments, "road")
+        self._names = np.array([self._drawable(name) for name in _texts(segments, "road")], object)
         self._classes, self._shown_classes = _texts(damages, "class"), _texts(shown, "class")
 
     def overview(self) -> bytes:
         """The whole survey as a PNG: segments by diagnosis, hot spots, and the report's damages by number."""
-        parts = self._segments if len(self._segments) else shapely.points(self._points)
-        figure, axes = _sheet(OVERVIEW_MM, _around_all(parts), LEGEND_MM)
+        figure, axes = _sheet(OVERVIEW_MM, self._view, LEGEND_MM)
         self._draw_roads(axes)
         self._draw_numbers(axes)
         self._furnish(axes)
@@ -165,7 +167,7 @@ class PaperMaps:
             mine = pieces[names == name]
             middle = shapely.line_interpolate_point(mine[len(mine) // 2], 0.5, normalized=True)
             at = (shapely.get_x(middle), shapely.get_y(middle) + BESIDE_MM * _metres_a_mm(axes))
-            text = self._write(axes, at, _short(name), 6.5, zorder=8, halo=True)
+            text = self._write(axes, at, name, 6.5, zorder=8, halo=True)
             box = text.get_window_extent()
             if any(box.overlaps(other) for other in taken):
                 text.remove()
@@ -176,15 +178,18 @@ class PaperMaps:
         self, axes: Axes, at: tuple[float, float], text: str, size: float, *, zorder: float,
         colour: str = INK, halo: bool = False,
     ) -> Text:  # fmt: skip
-        """Text from data is taken as it is, but for letters that the font lacks."""
         font = self._font.copy()
         font.set_size(size)
         return axes.text(
-            at[0], at[1], "".join(letter for letter in text if ord(letter) in self._glyphs),
-            fontproperties=font, color=colour, parse_math=False, clip_on=True, zorder=zorder,
+            at[0], at[1], text, fontproperties=font, color=colour, parse_math=False, clip_on=True, zorder=zorder,
             path_effects=[patheffects.withStroke(linewidth=2, foreground=PAPER)] if halo else None,
             ha="center", va="center_baseline",
         )  # fmt: skip
+
+    def _drawable(self, name: str) -> str:
+        """A name on one short line, without letters that the font lacks."""
+        line = "".join(letter for letter in " ".join(name.split()) if ord(letter) in self._glyphs)
+        return line if len(line) <= NAME_LETTERS else line[: NAME_LETTERS - 1] + "…"
 
     def _handles(self) -> list[Line2D]:
         _ = self._translate
@@ -210,7 +215,7 @@ def _sheet(size_mm: tuple[float, float], view: View, strip_mm: float = 0.0) -> t
     share = strip_mm / size_mm[1]
     axes = figure.add_axes((0.002, share + 0.002, 0.996, 0.996 - share))
     axes.set(xlim=view[::2], ylim=view[1::2], xticks=[], yticks=[])
-    axes.spines[:].set(color=DIAGNOSES[""][0], linewidth=0.6)
+    axes.spines[:].set(color=PALE, linewidth=0.6)
     return figure, axes
 
 
@@ -256,10 +261,6 @@ def _round_length(metres: float) -> float:
     """The largest of 1, 2, 5, 10, 20, … m that is no longer."""
     ten = 10.0 ** np.floor(np.log10(metres))
     return float(ten * max(step for step in (1, 2, 5) if step * ten <= metres))
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= NAME_LETTERS else name[: NAME_LETTERS - 1] + "…"
 
 
 def _legend(figure: Figure, handles: list[Line2D], font: FontProperties) -> None:

@@ -10,6 +10,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
+from PIL import ImageFile
+
 from detector.errors import N_, RoadDamageError
 
 TALKATIVE = ("weasyprint", "fontTools", "matplotlib")
@@ -26,6 +28,7 @@ def font_file() -> Path:
 
 def weasyprint() -> Any:
     """WeasyPrint, whose libraries the system has to have. Raises PdfError where it lacks them."""
+    truncated = ImageFile.LOAD_TRUNCATED_IMAGES
     try:
         with redirect_stdout(io.StringIO()):  # where it tells of a missing library
             import weasyprint as library
@@ -38,6 +41,8 @@ def weasyprint() -> Any:
             ),
             reason=str(error).splitlines()[0],
         ) from error
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = truncated  # which it sets for the whole program
     return library
 
 
