@@ -41,6 +41,8 @@ AROUND_M = 250.0
 """How far a damage's map reaches to the west and east."""
 LEAST_M = 300.0
 """How far the overview reaches at least."""
+FULL_WIDTH_M, LEAST_WIDTH = 6_000.0, 0.4
+"""Lines have their full width on maps of so many metres or fewer, and never less than so much of it."""
 MOST_NAMES = 12
 NAME_LETTERS = 20
 BESIDE_MM = 3.2
@@ -119,15 +121,16 @@ class PaperMaps:
         return _png(figure)
 
     def _draw_roads(self, axes: Axes) -> None:
-        box = shapely.box(*_view(axes))
+        view = _view(axes)
+        box, thin = shapely.box(*view), float(np.clip(FULL_WIDTH_M / (view[2] - view[0]), LEAST_WIDTH, 1.0))
         colour, opacity, width = HOT
         hot = self._hot[shapely.intersects(self._hot, box)]
-        axes.add_collection(_lines(hot, colors=colour, alpha=opacity, linewidths=width, zorder=1))
+        axes.add_collection(_lines(hot, colors=colour, alpha=opacity, linewidths=width * thin, zorder=1))
         near = self._tree.query(box)
         diagnosis = self._diagnosis[near]
         for order, (name, (colour, width, _)) in enumerate(DIAGNOSES.items()):
             lines = self._segments[near[diagnosis == name]]
-            axes.add_collection(_lines(lines, colors=colour, linewidths=width, zorder=2 + order / 10))
+            axes.add_collection(_lines(lines, colors=colour, linewidths=width * thin, zorder=2 + order / 10))
 
     def _draw_numbers(self, axes: Axes, of: int | None = None) -> None:
         """The report's damages as points with their numbers, grave ones on top; one of them with a ring."""

@@ -15,10 +15,12 @@ import pandas
 from detector.classes import CLASSES, SEVERITIES
 from detector.errors import N_, Translate
 from maps.exports import CRS
-from maps.paper_map import DIAGNOSES, PaperMaps, colour_of
 from maps.pdf import font_file, quiet, weasyprint, write_pdf
 from maps.pictures import small_picture
 from maps.tables import COLUMNS, DAMAGES, Tables
+
+with quiet():  # matplotlib tells of its caches when it is first imported
+    from maps.paper_map import DIAGNOSES, PaperMaps, colour_of
 
 ASSETS = Path(__file__).parent / "assets" / "report"
 MOST_DAMAGES = 30
@@ -152,9 +154,9 @@ def _template(translate: Translate) -> jinja2.Template:
     return environment.get_template("report.html.jinja")
 
 
-def _number(value: float | None, digits: int = 0, sign: str = "") -> str:
+def _number(value: float | None, digits: int = 0, sign: str = "", unit: str = "") -> str:
     """A number for people, with its sign where that is "+"; a dash where it is not known."""
-    return "–" if value is None or pandas.isna(value) else f"{value:{sign},.{digits}f}"
+    return "–" if value is None or pandas.isna(value) else f"{value:{sign},.{digits}f}{unit}"
 
 
 def _short(text: str, letters: int) -> str:

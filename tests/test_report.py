@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -118,6 +119,9 @@ def test_unknown_values_are_dashes(tmp_path: Path) -> None:
     text = " ".join(pages(report(tmp_path, made_tables())))
     assert "nan" not in text.lower()
     assert "priority: growth –" in text
+    assert "距離標 – (segment" in text
+    assert "Seen 2026-04-01 " in text
+    assert "– –" not in text
 
 
 def test_no_page_is_empty_or_overflows(tmp_path: Path) -> None:
@@ -244,6 +248,16 @@ def test_without_pango_it_says_what_to_install(tmp_path: Path, monkeypatch: pyte
 def test_a_full_disk_is_an_error_of_the_system() -> None:
     with pytest.raises(OSError, match="No space left"):
         write_pdf(Path("/dev/full"), "<p>x</p>")
+
+
+def test_import_is_silent_where_caches_cannot_be_kept() -> None:
+    """As for a service whose user has no home."""
+    environment = {**os.environ, "MPLCONFIGDIR": "/dev/null/none"}
+    done = subprocess.run(
+        [sys.executable, "-c", "import maps.report"],
+        env=environment, cwd=Path(__file__).parents[1], capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_levels_of_loggers_are_given_back() -> None:
