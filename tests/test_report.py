@@ -83,7 +83,7 @@ def test_japanese(tmp_path: Path) -> None:
         "道路損傷報告書",
         "調査期間",
         "2026-04-01 – 2026-05-20",
-        "モデルの提案です",
+        "Proposals of a model; a person decides.",
         "市外の損傷 3 件は除いた。",
     ):
         assert text in first
