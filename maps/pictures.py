@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from maps.damage import Damage
 
@@ -28,7 +29,7 @@ def inside(damages: Sequence[Damage], evidence: Path, room: int = ROOM_BYTES) ->
     found: dict[str, str] = {}
     there = {path.name for path in evidence.iterdir()} if evidence.is_dir() else set()
     for name, width in _wanted(sorted(damages, key=lambda d: (-d.severity, -d.confidence))):
-        if name in found or name not in there or (address := _small(evidence / name, width)) is None:
+        if name in found or name not in there or (address := small_picture(evidence / name, width)) is None:
             continue
         room -= len(address)
         if room < 0:
@@ -45,11 +46,14 @@ def _wanted(damages: Sequence[Damage]) -> Iterator[tuple[str, int]]:
             yield from ((seen.crop, CROP_PX) for seen in damage.sightings)
 
 
-def _small(path: Path, width: int) -> str | None:
-    """None for what is no picture."""
-    if not path.is_file() or (image := cv2.imread(str(path))) is None:
+def small_picture(path: Path, width: int) -> str | None:
+    """A picture's file as a data: address of a JPEG so many pixels wide; None for what is no picture."""
+    try:
+        with Image.open(path) as picture:
+            rgb = np.asarray(picture.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
-    return small_address(np.asarray(image, np.uint8), width)
+    return small_address(np.ascontiguousarray(rgb[..., ::-1]), width)
 
 
 def small_address(image: NDArray[np.uint8], width: int) -> str:
