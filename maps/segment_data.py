@@ -20,6 +20,9 @@ from maps import tables
 from maps.columns import bounds
 from maps.map_data import Columns, Texts
 
+Lines = NDArray[np.object_]
+Ints = NDArray[np.int64]
+
 STEP_DEG = 1e-6
 STRAIGHT_DEG = 0.5 / 111_320
 """Bends of less than half a metre are left out."""
@@ -32,10 +35,13 @@ def segment_columns(
 
     `beside` is 1 for a piece that shares its ground with another one of its table: the other direction's.
     """
-    columns: Columns = {"table_begin": bounds([len(table) for table in pieces])}
+    lengths = [len(table) for table in pieces]
+    columns: Columns = {"table_begin": bounds(lengths)}
     texts: Texts = {}
+    # An empty table does not know its numbers from its texts.
+    full = [table for table in pieces if len(table)] or list(pieces[:1])
     for column in told:
-        values = pandas.concat([table[column.name] for table in pieces], ignore_index=True)
+        values = pandas.concat([table[column.name] for table in full], ignore_index=True)
         if is_numeric_dtype(values):
             known = values.to_numpy("f8", na_value=np.nan)
             # Digits that nobody is told would not pack.
@@ -43,19 +49,19 @@ def segment_columns(
         else:
             places, words = pandas.factorize(values.fillna("").astype(str))
             columns[column.name], texts[column.name] = places.astype("<u4"), words.tolist()
-    lines = [table.geometry.to_numpy() for table in pieces]
-    columns["beside"] = np.concatenate([_shared(each) for each in lines]).astype("u1")
-    return {**columns, **_lines(np.concatenate(lines))}, texts
+    lines = np.concatenate([table.geometry.to_numpy() for table in full])
+    of = np.repeat(np.arange(len(lengths)), lengths)
+    return {**columns, "beside": _beside(lines, of), **_lines(lines)}, texts
 
 
-def _shared(lines: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """Which lines lie where another one does, whichever way they run, (n,)."""
+def _beside(lines: Lines, of: Ints) -> NDArray[np.uint8]:
+    """1 for a line that lies where another one `of` its table does, whichever way it runs, (n,)."""
     rounded = shapely.transform(lines, lambda lonlat: np.round(lonlat / STEP_DEG))
-    same = pandas.Series(shapely.to_wkb(shapely.normalize(rounded)))
-    return np.asarray(same.duplicated(keep=False), bool)
+    ground = pandas.DataFrame({"line": shapely.to_wkb(shapely.normalize(rounded)), "of": of})
+    return np.asarray(ground.duplicated(keep=False), "u1")
 
 
-def _lines(lines: NDArray[np.object_]) -> Columns:
+def _lines(lines: Lines) -> Columns:
     straight = shapely.simplify(lines, STRAIGHT_DEG)
     points = np.round(shapely.get_coordinates(straight) / STEP_DEG).astype("<i4")
     lon, lat = np.diff(points, axis=0, prepend=np.zeros((1, 2), "<i4")).T

@@ -7,13 +7,10 @@ from typing import Any
 import geopandas
 import numpy as np
 import shapely
+from map_data_files import place
 
-from detector.classes import CODES
 from maps.tables import COLUMNS
 
-LON, LAT = 139.75, 35.65
-M_LAT, M_LON = 1 / 110_950, 1 / 90_520
-"""Degrees of a metre there."""
 TEXTS = frozenset(
     (
         "segment", "road_id", "road", "road_kind", "direction", "last_surveyed", "measured_on", "class_crack",
@@ -24,14 +21,13 @@ TEXTS = frozenset(
 
 def line(*east_north_m: tuple[float, float]) -> shapely.LineString:
     """A line in EPSG:4326 through places in metres."""
-    return shapely.LineString([(LON + east * M_LON, LAT + north * M_LAT) for east, north in east_north_m])
+    return shapely.LineString([place(*one) for one in east_north_m])
 
 
 def table(name: str, *rows: dict[str, Any]) -> geopandas.GeoDataFrame:
     """A table of `COLUMNS[name]`; each row has its `geometry` and what of its columns is known."""
     columns = [column.name for column in COLUMNS[name]]
-    counts = {code: row[code] for row in rows for code in CODES if code in row}
-    assert all(set(row) <= {*columns, "geometry"} for row in rows), counts
+    assert all(set(row) <= {*columns, "geometry"} for row in rows)
     unknown = {one: "" if one in TEXTS else np.nan for one in columns}
     return geopandas.GeoDataFrame(
         [{**unknown, **row} for row in rows], columns=[*columns, "geometry"], geometry="geometry", crs=4326
@@ -43,8 +39,8 @@ def street(
 ) -> list[dict[str, Any]]:
     """Rows of a road that runs east: for each piece the diagnoses of the lanes along it and against it."""
     rows = []
-    for place, both in enumerate(diagnoses):
-        begin, end = place * length_m, (place + 1) * length_m
+    for number, both in enumerate(diagnoses):
+        begin, end = number * length_m, (number + 1) * length_m
         along = line((begin, north_m), (end, north_m))
         for direction, diagnosis in zip(("up", "down"), both, strict=True):
             rows.append(

@@ -94,7 +94,7 @@
   // Where both directions share their ground, how many pixels to the left of it each is drawn: on its lane close up,
   // and further out as far as lines are wide.
   const LANE_M = 1.6;
-  const FROM_PX = 3, TO_PX = 14;
+  const FROM_PX = 3.5, TO_PX = 14;
   rd.asidePx = function (view, keepLeft) {
     const lat = 2 * Math.atan(Math.exp(Math.PI * (1 - 2 * (view.top + view.height / 2) / view.scale))) - Math.PI / 2;
     const lane = LANE_M * view.scale / (40075016.7 * Math.cos(lat));
@@ -102,5 +102,5 @@
   };
 
   rd.outlined = (ctx, segments, view, look, i) =>
-    rd.drawStreets(ctx, segments, view, () => ({...look, colour: '#111', dash: null, width: look.width + 4, order: -1}), [i]);
+    rd.drawStreets(ctx, segments, view, () => ({...look, colour: '#111', dash: null, butt: false, width: look.width + 4}), [i]);
 })(window.RoadDamage);
