@@ -18,13 +18,17 @@ from markupsafe import Markup
 from detector.classes import CLASSES, SEVERITIES
 from detector.errors import N_, Translate
 from maps.map_data import STATES
+from maps.tables import HOT_SPOTS, SEGMENTS
 from maps.words import CHANGES, words
 
 RADIUS_PX = (5, 8, 11)
 """Radius of a point for small, medium and large."""
 CLASS_NAME = N_("{name} ({code})")
-ALL_VIEWS = ("damages", "rate", "coverage", "change")
-SCRIPTS = ("data", "change", "canvas", "source", "page", "ways", "details", "panel", "map")
+ALL_VIEWS = ("damages", "condition", "hot_spots", "rate", "coverage", "change")
+OF_PIECES = ("condition", "hot_spots")
+"""Views of tables of road pieces; a page without the tables has not these."""
+SCRIPTS = ("data", "change", "canvas", "source", "page", "ways", "segments", "condition", "hot_spots", "details",
+           "panel", "map")  # fmt: skip
 Area = tuple[float, float, float, float]
 
 
@@ -41,7 +45,7 @@ class About:
     notices: Sequence[str] = ()
     strays: Sequence[str] = ()
     areas: Sequence[Area] = ()
-    views: Sequence[str] = ALL_VIEWS
+    views: Sequence[str] = tuple(view for view in ALL_VIEWS if view not in OF_PIECES)
     evidence: str = "evidence/"
     pictures: Mapping[str, str] = field(default_factory=dict)
     """data: addresses of pictures by file name; what is not in it is asked for from `evidence`."""
@@ -60,17 +64,38 @@ class _DamageElement(JSCSSMixin, MacroElement):
     default_js = [(f"roaddamage_{name}", f"roaddamage-{name}.js") for name in SCRIPTS]
     default_css = [("roaddamage_css", "roaddamage-map.css")]
 
-    def __init__(self, about: About, source: dict[str, str], translate: Translate) -> None:
+    def __init__(self, about: About, source: Mapping[str, object], translate: Translate) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._name = "DamageLayer"
         self.config = script_json({**asdict(about), **source, **_tables(translate)})
 
 
 class DamageLayer(_DamageElement):
-    """Damages, sightings and streets inside the page: `data` is a pack of `maps.columns`."""
+    """Damages, sightings and streets inside the page: `data` is a pack of `maps.columns`.
 
-    def __init__(self, data: str, about: About, translate: Translate) -> None:
-        super().__init__(about, {"data": data}, translate)
+    `pieces` are packs for the views `OF_PIECES`; in them both directions of a road stand side by side, as
+    traffic keeps left or right.
+    """
+
+    def __init__(
+        self,
+        data: str,
+        about: About,
+        translate: Translate,
+        *,
+        pieces: Mapping[str, str] | None = None,
+        keep_left: bool = True,
+    ) -> None:
+        source = {
+            "data": data,
+            "pieces": dict(pieces or {}),
+            "keep_left": keep_left,
+            "columns": {
+                column.name: {"heading": translate(column.heading), "digits": column.digits}
+                for column in (*SEGMENTS, *HOT_SPOTS)
+            },
+        }
+        super().__init__(about, source, translate)
 
 
 class DamageUrlLayer(_DamageElement):

@@ -1,9 +1,9 @@
-"""The map page: damages, streets, coverage and change in one file that needs nothing else."""
+"""The map page: damages, segments, hot spots, streets and their change in one file that needs nothing else."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from urllib.parse import quote
@@ -13,20 +13,25 @@ import numpy as np
 import shapely
 
 from detector.classes import CLASSES, SEVERITIES
-from detector.errors import Translate
+from detector.errors import N_, Translate
 from maps.basemap_layer import BaseMap, Drawn, add_basemap
 from maps.columns import pack
 from maps.damage import Damage
-from maps.damage_layer import ALL_VIEWS, CLASS_NAME, About, DamageLayer
+from maps.damage_layer import ALL_VIEWS, CLASS_NAME, OF_PIECES, About, DamageLayer
 from maps.exports import EVIDENCE, Driven
 from maps.map_data import map_columns
 from maps.offline import OfflineFigure
 from maps.pictures import inside
 from maps.placing import Placed, place
+from maps.segment_data import segment_columns
 from maps.streets import streets
+from maps.tables import COLUMNS, Tables
 
 MOST_DAMAGES = 100_000
 """A page with its data inside holds so many; beyond that the least grave are left out, and it says so."""
+MOST_SEGMENTS = 250_000
+"""A page holds so many of 20 m; beyond that it has those of 100 m alone, and it says so."""
+LEFT_OUT = N_("This page holds segments of 100 m only: there are {count} of 20 m. The lists have them all.")
 STRAYS_NAMED = 200
 
 
@@ -42,8 +47,13 @@ def write_map(
     within: shapely.Geometry | None = None,
     basemap: BaseMap | None = None,
     most: int = MOST_DAMAGES,
+    tables: Tables | None = None,
+    keep_left: bool = True,
 ) -> Drawn:
     """Write the page. `evidence` is the folder the pictures are read from; damages None: ways alone.
+
+    With `tables` it shows segments and hot spots too, where these are among them. Their lines run as traffic does:
+    where two lie on the same ground each is drawn to the side that traffic keeps.
 
     The page looks for what pictures it does not hold in the folder `evidence` beside it. `within` is the
     municipality's ground (EPSG:4326): what lies outside is listed, not drawn. Tells what of the base map is in the
@@ -58,17 +68,19 @@ def write_map(
     along = streets(driven)
     placed = place(damages or [], along, within)
     kept, notices = _kept(damages or [], placed, most, _)
+    pieces, left_out = _pieces(tables, _) if tables else ({}, [])
     about = About(
         title=_("Road damage map") if damages is not None else _("Ways driven"),
         facts=_facts(damages, driven, zone, _),
-        notices=notices,
+        notices=[*notices, *left_out],
         strays=_strays(damages or [], placed, _),
         areas=placed.areas,
-        views=ALL_VIEWS if damages is not None else ("coverage",),
+        views=[view for view in ALL_VIEWS if _shows(view, damages, pieces)],
         evidence=quote(EVIDENCE) + "/",
         pictures=inside(kept, evidence),
     )
-    page.add_child(DamageLayer(pack(*map_columns(kept, driven, along, zone)), about, _))
+    data = pack(*map_columns(kept, driven, along, zone))
+    page.add_child(DamageLayer(data, about, _, pieces=pieces, keep_left=keep_left))
     if basemap:
         folium.LayerControl(position="topleft", collapsed=False).add_to(page)
     path.write_text(figure.render(), encoding="utf-8", errors="backslashreplace")
@@ -78,6 +90,23 @@ def write_map(
 def new_map() -> folium.Map:
     """An empty map as all our pages have it; base map layers are added to it before the damages."""
     return folium.Map(tiles=None, maxZoom=21, minZoom=3, zoomSnap=0.5)
+
+
+def _shows(view: str, damages: Sequence[Damage] | None, pieces: Mapping[str, str]) -> bool:
+    return view in pieces if view in OF_PIECES else view == "coverage" or damages is not None
+
+
+def _pieces(tables: Tables, _: Translate) -> tuple[dict[str, str], list[str]]:
+    """The packs of the views of pieces, and what the page has to say of what it leaves out."""
+    known, pieces, notices = tables.tables, dict[str, str](), list(tables.notes)
+    if "segments_100m" in known:
+        lengths = [known[name] for name in ("segments_100m", "segments_20m") if name in known]
+        if len(lengths[-1]) > MOST_SEGMENTS:
+            notices.append(_(LEFT_OUT).format(count=f"{len(lengths.pop()):,}"))
+        pieces["condition"] = pack(*segment_columns(lengths, COLUMNS["segments_100m"]))
+    if "hot_spots" in known:
+        pieces["hot_spots"] = pack(*segment_columns([known["hot_spots"]], COLUMNS["hot_spots"]))
+    return pieces, notices
 
 
 def _kept(

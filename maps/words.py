@@ -11,6 +11,8 @@ WORDS: dict[str, str] = {
     "panel": N_("What the map shows"),
     "layer": N_("Layer"),
     "view_damages": N_("Damages"),
+    "view_condition": N_("Condition"),
+    "view_hot_spots": N_("Hot spots"),
     "view_rate": N_("Per km"),
     "view_coverage": N_("Coverage"),
     "view_change": N_("Change"),
@@ -92,6 +94,34 @@ WORDS: dict[str, str] = {
     "times_from": N_("{from} drives and more"),
     "coverage_note": N_("Where there is no line nothing was driven."),
     "longest_ago": N_("Driven longest ago"),
+    "condition_title": N_("Diagnosis of the pavement"),
+    "diagnosis_1": N_("Ⅰ sound"),
+    "diagnosis_2": N_("Ⅱ surface to be kept up"),
+    "diagnosis_3": N_("Ⅲ to be repaired"),
+    "not_judged": N_("seen too little to judge"),
+    "not_surveyed": N_("not surveyed"),
+    "judged": N_("{km} of {all} km judged"),
+    "worst_segments": N_("Worst segments of {metres} m in view: {count} judged"),
+    "none_judged": N_("No segment in view was judged."),
+    "condition_note": N_(
+        "The diagnosis goes by what is known: the crack ratio, and rut depth and IRI where they were measured."
+        " An engineer decides."
+    ),
+    "sides_note": N_(
+        "Both directions of a road are drawn side by side, each on the side that traffic keeps, and counted by themselves."
+    ),
+    "hot_title": N_("Places with more damages than chance"),
+    "hot_level": N_("hot ({level} %)"),
+    "cold_level": N_("cold ({level} %)"),
+    "level_none": N_("neither hot nor cold"),
+    "not_compared": N_("not compared: too little seen"),
+    "hot_of": N_("{hot} of {total} places are hot"),
+    "hot_ranked": N_("Hot spots by rank: {count}"),
+    "hot_none": N_("No place has more damages than chance would have it."),
+    "hot_note": N_(
+        "Damages weighted by class and size, by the lane-km seen, of each place and its neighbours against all"
+        " (Getis-Ord Gi*). Of all the places that are hot at 99 %, some 1 % are so by chance."
+    ),
     "first_day": N_("Earlier day"),
     "second_day": N_("Later day"),
     "one_day": N_("There are drives of one day only: a change shows once there is another."),

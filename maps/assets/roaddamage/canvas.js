@@ -177,26 +177,56 @@
     ctx.setLineDash([]);
   };
 
-  // Lines of the streets; `style(i)` gives {colour, width, dash} or null. Those of one look are one path.
-  rd.drawStreets = function (ctx, streets, view, style) {
-    const looks = new Map(), {c, x, y} = streets;
-    for (let i = 0; i < streets.count; i++) {
+  // By how much lines are thinner, far out.
+  rd.thin = view => Math.min(Math.max((view.zoom - 10) / 5, 0.3), 1);
+
+  // A line of the streets as pixels [x, y, x, y, ...], so many of them to the left of where it lies. One array for all.
+  const XY = [];
+  function trace({c, x, y}, i, view, aside) {
+    XY.length = 0;
+    for (let p = c.line_begin[i]; p < c.line_begin[i + 1]; p++) XY.push(x[p] * view.scale - view.left, y[p] * view.scale - view.top);
+    if (aside) shift(XY, aside);
+    return XY;
+  }
+
+  // Every point goes along the mean of what is left of the line before and after it.
+  function shift(xy, aside) {
+    let leftX = 0, leftY = 0;
+    for (let k = 0; k < xy.length; k += 2) {
+      let nextX = leftX, nextY = leftY;
+      if (k + 2 < xy.length) {
+        const dx = xy[k + 2] - xy[k], dy = xy[k + 3] - xy[k + 1], far = Math.hypot(dx, dy) || 1;
+        nextX = dy / far;
+        nextY = -dx / far;
+      }
+      if (!k) { leftX = nextX; leftY = nextY; }
+      const reach = aside / Math.max(1 + leftX * nextX + leftY * nextY, 0.5);
+      xy[k] += reach * (leftX + nextX);
+      xy[k + 1] += reach * (leftY + nextY);
+      leftX = nextX;
+      leftY = nextY;
+    }
+  }
+
+  // Lines of the streets; `style(i)` gives {colour, width, dash, aside, butt} or null. Those of one look are one path.
+  rd.drawStreets = function (ctx, streets, view, style, rows = streets.all) {
+    const looks = new Map();
+    for (const i of rows) {
       const look = style(i);
       if (!look) continue;
       const key = `${look.order || 0} ${look.colour} ${look.width} ${look.dash || ''}`;
-      if (!looks.has(key)) looks.set(key, {...look, order: look.order || 0, lines: []});
+      if (!looks.has(key)) looks.set(key, {...look, order: look.order || 0, lines: [], asides: []});
       looks.get(key).lines.push(i);
+      looks.get(key).asides.push(look.aside || 0);
     }
     ctx.lineJoin = 'round';
     for (const look of [...looks.values()].sort((a, b) => a.order - b.order)) {
       ctx.beginPath();
-      for (const i of look.lines) {
-        for (let p = c.line_begin[i]; p < c.line_begin[i + 1]; p++) {
-          const px = x[p] * view.scale - view.left, py = y[p] * view.scale - view.top;
-          if (p === c.line_begin[i]) ctx.moveTo(px, py); else ctx.lineTo(px, py);
-        }
-      }
-      ctx.lineCap = look.dash ? 'butt' : 'round';
+      look.lines.forEach((i, n) => {
+        const xy = trace(streets, i, view, look.asides[n]);
+        for (let k = 0; k < xy.length; k += 2) if (k) ctx.lineTo(xy[k], xy[k + 1]); else ctx.moveTo(xy[k], xy[k + 1]);
+      });
+      ctx.lineCap = look.dash || look.butt ? 'butt' : 'round';
       ctx.setLineDash(look.dash || []);
       ctx.strokeStyle = look.colour;
       ctx.lineWidth = look.width;
@@ -227,15 +257,16 @@
     }
   };
 
-  // The stretch nearest to a place of the world, within so many pixels; -1 for none.
-  rd.nearestStreet = function (streets, wx, wy, scale, reachPx) {
-    const {c, x, y} = streets;
-    let best = reachPx / scale, found = -1;
-    for (let i = 0; i < streets.count; i++) {
-      for (let p = c.line_begin[i]; p < c.line_begin[i + 1] - 1; p++) {
-        const dx = x[p + 1] - x[p], dy = y[p + 1] - y[p];
-        const along = Math.min(Math.max(((wx - x[p]) * dx + (wy - y[p]) * dy) / (dx * dx + dy * dy || 1), 0), 1);
-        const apart = Math.hypot(x[p] + along * dx - wx, y[p] + along * dy - wy);
+  // The stretch nearest to a place of the world, within so many pixels; -1 for none. `aside`: as it is drawn.
+  rd.nearestStreet = function (streets, wx, wy, scale, reachPx, rows = streets.all, aside = () => 0) {
+    const here = {scale, left: wx * scale, top: wy * scale};
+    let best = reachPx, found = -1;
+    for (const i of rows) {
+      const xy = trace(streets, i, here, aside(i));
+      for (let k = 0; k < xy.length - 2; k += 2) {
+        const dx = xy[k + 2] - xy[k], dy = xy[k + 3] - xy[k + 1];
+        const along = Math.min(Math.max(-(xy[k] * dx + xy[k + 1] * dy) / (dx * dx + dy * dy || 1), 0), 1);
+        const apart = Math.hypot(xy[k] + along * dx, xy[k + 1] + along * dy);
         if (apart < best) { best = apart; found = i; }
       }
     }

@@ -105,6 +105,7 @@ window.RoadDamage = window.RoadDamage || {};
       const c = this.c = damages.c;
       this.damages = damages;
       this.count = c.line_metres.length;
+      this.all = Uint32Array.from(c.line_metres.keys());
       this.x = Float64Array.from(c.line_lon, lon => rd.worldX(lon / 1e7));
       this.y = Float64Array.from(c.line_lat, lat => rd.worldY(lat / 1e7));
     }

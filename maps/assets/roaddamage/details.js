@@ -1,4 +1,4 @@
-// The side panel with all that is known of one damage, or of one stretch of street.
+// The side panel with all that is known of one damage, one stretch of street, or one piece of road.
 'use strict';
 
 (function (rd) {
@@ -23,7 +23,7 @@
       // The list is made anew when the map moves: its entries are told by their text.
       if (this.box.hidden) this.opener = document.activeElement && document.activeElement.textContent;
       this.title.textContent = title;
-      this.body.replaceChildren(...children);
+      this.body.replaceChildren(...children.filter(Boolean));
       this.body.scrollTop = 0;
       this.box.hidden = false;
       this.title.focus({preventScroll: true});
@@ -71,6 +71,11 @@
       add(word('passes'), word('passes_of', {
         seen: new Set(record.sightings.map(one => one.drive)).size, passes: record.passes,
         share: record.still_there === null ? '–' : Math.min(Math.round(100 * record.still_there), 99) + ' %'}));
+      return this.table(rows);
+    }
+
+    // `rows`: [label, value], a value being a text or an element.
+    table(rows) {
       return el('table.rd-facts', {}, el('tbody', {},
         ...rows.map(([label, value]) => el('tr', {}, el('th', {scope: 'row'}, label), el('td', {}, value)))));
     }
@@ -105,12 +110,19 @@
         rows.push([word('damages'), String(told.count)], [word('rate'), word('per_km', {rate: told.rate.toFixed(0)})]);
       }
       rows.push([word('driven_times'), String(told.drives.length)]);
-      this.open(word(told.unseen ? 'unseen_street' : 'street'),
-        el('table.rd-facts', {}, el('tbody', {},
-          ...rows.map(([label, value]) => el('tr', {}, el('th', {scope: 'row'}, label), el('td', {}, value))))),
+      this.open(word(told.unseen ? 'unseen_street' : 'street'), this.table(rows),
         el('h3', {}, word('drives')),
         el('ol.rd-drives', {}, ...told.drives.slice(0, 100).map(drive => el('li', {},
           el('strong', {}, drive.time ? rd.timeText(drive.time) : word('no_date')), el('span', {}, drive.name)))));
+    }
+
+    // A piece of road: badges, what is said of it, facts, and its damages by class.
+    piece(segments, i, title, badges, said, facts) {
+      const counts = this.config.classes.map(kind => el('p.rd-row', {}, el('span.rd-sample', {}, rd.colourDot(kind.colour)),
+        el('span', {}, kind.label), el('span.rd-count', {}, segments.text(kind.code, i) || '–')));
+      this.open(title, el('p.rd-badges', {}, ...badges), said && el('p.rd-said', {}, said),
+        el('div.rd-piece', {}, this.table(facts)),
+        el('h3', {}, `${this.word('damages')}: ${segments.text('damages', i) || '–'}`), ...counts);
     }
   };
 })(window.RoadDamage);

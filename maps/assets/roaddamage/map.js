@@ -19,7 +19,7 @@
 
   class Page {
     constructor(map, config) {
-      Object.assign(this, {map, config, word: rd.worder(config.words), items: [], selected: null, street: -1, shownView: config.views[0]});
+      Object.assign(this, {map, config, word: rd.worder(config.words), items: [], pieces: {}, selected: null, street: -1, shownView: config.views[0]});
       const all = rows => new Set(rows.keys());
       this.state = {
         view: config.views[0], change: {first: null, second: null, kinds: all(rd.CHANGES)},
@@ -38,9 +38,14 @@
       let days = [];
       if (config.data) {
         const damages = new rd.Damages(await rd.unpack(config.data));
+        const pieces = {};
+        for (const [view, pack] of Object.entries(config.pieces)) pieces[view] = new rd.Segments(await rd.unpack(pack), config.columns, word);
         delete config.data;
+        delete config.pieces;
         this.source = new rd.Inside(damages, config.classes);
         this.ways = new rd.Ways(damages, word);
+        if (pieces.condition) this.pieces.condition = new rd.Condition(pieces.condition, config, word);
+        if (pieces.hot_spots) this.pieces.hot_spots = new rd.HotSpots(pieces.hot_spots, pieces.condition, config, word);
         days = damages.days;
       } else {
         this.source = new rd.Remote(config.url, config.classes);
@@ -89,6 +94,9 @@
 
     // --- what is shown
 
+    // What draws lines in this view, tells of them and lists them; undefined where there are none.
+    get lines() { return this.pieces[this.state.view] || this.ways; }
+
     filtered() {
       const {state, config} = this;
       const change = state.view === 'change' && state.change.first !== null ? state.change : null;
@@ -133,8 +141,8 @@
     }
 
     status() {
-      const {word, source, counts, state} = this;
-      if (state.view === 'coverage') return word('covered', {km: this.ways.km().toFixed(2)});
+      const {word, source, counts, state, lines} = this, ofLines = lines ? lines.status() : '';
+      if (ofLines) return ofLines;
       if (!counts) return source.total === null ? '' : word('in_view', {count: source.total.toLocaleString()});
       const words = [word('shown', {count: counts.shown.toLocaleString(), total: source.damages.count.toLocaleString()})];
       const {from, to} = state.filters;
@@ -153,7 +161,7 @@
 
     draw(ctx, view) {
       const {config} = this;
-      if (this.ways) this.ways.draw(ctx, view, this.street);
+      if (this.lines) this.lines.draw(ctx, view, this.street);
       this.items = [];
       if (!this.showsPoints) return;
       const {points, clusters} = this.source.shown(view);
@@ -208,8 +216,7 @@
     }
 
     streetAt(latlng) {
-      if (!this.ways) return -1;
-      return this.ways.at(rd.worldX(latlng.lng), rd.worldY(latlng.lat), 256 * 2 ** this.map.getZoom());
+      return this.lines ? this.lines.at(rd.worldX(latlng.lng), rd.worldY(latlng.lat), this.canvas.view()) : -1;
     }
 
     clicked({latlng}) {
@@ -219,7 +226,7 @@
       } else if (found) this.open(found.item);
       else {
         const street = this.streetAt(latlng);
-        if (street >= 0) this.openStreet(street); else this.close();
+        if (street >= 0) this.openStreet(street, this.state.view !== 'condition'); else this.close();
       }
     }
 
@@ -227,7 +234,7 @@
       const found = this.at(latlng), street = found ? -1 : this.streetAt(latlng);
       this.map.getContainer().style.cursor = found || street >= 0 ? 'pointer' : '';
       const text = found ? (found.cluster ? this.word('cluster', {count: found.cluster.count.toLocaleString()}) : this.name(found.item))
-        : street >= 0 ? this.ways.name(street) : '';
+        : street >= 0 ? this.lines.name(street) : '';
       if (!text) { this.tooltip.remove(); return; }
       const at = found ? [latOf(found.y), lonOf(found.x)] : latlng;
       this.tooltip.setLatLng(at).setContent(el('span', {}, text)).addTo(this.map);
@@ -252,20 +259,20 @@
       }
       this.selected = record;
       this.details.damage(record);
-      this.bring([record.lat, record.lon], move);
+      this.bring([record.lat, record.lon], move ? 17 : 0);
     }
 
-    openStreet(i) {
+    openStreet(i, move) {
       this.selected = null;
       this.street = i;
-      this.details.street(this.ways.told(i));
-      const [x, y] = this.ways.middle(i);
-      this.bring([latOf(y), lonOf(x)], true);
+      this.lines.open(this.details, i);
+      const [x, y] = this.lines.middle(i);
+      this.bring([latOf(y), lonOf(x)], move ? this.lines.closeUp(i) : 0);
     }
 
-    bring(latlng, zoom) {
+    bring(latlng, least) {
       this.canvas.repaint();
-      if (zoom && this.map.getZoom() < 17) this.map.setView(latlng, 17, {animate: false});
+      if (this.map.getZoom() < least) this.map.setView(latlng, least, {animate: false});
       this.opened = latlng;
       this.keepInSight();
     }
@@ -296,11 +303,11 @@
     // --- legend and list
 
     legend() {
-      const {word, ways} = this, rows = ways ? ways.legend() : [];
+      const {word, lines} = this, rows = lines ? lines.legend() : [];
       if (this.showsPoints) {
         rows.push(el('p.rd-row', {}, el('span.rd-sample', {}, el('span.rd-ring')), el('span', {}, word('error_legend'))));
       }
-      return rows.concat((ways ? ways.notes() : []).map(note => el('p.rd-note', {}, note)));
+      return rows.concat((lines ? lines.notes() : []).map(note => el('p.rd-note', {}, note)));
     }
 
     // What stands over the map where the panel is closed, on a narrow screen.
@@ -309,16 +316,16 @@
       if (this.comparing) {
         return rd.CHANGES.map((name, kind) => el('p.rd-row', {}, el('span.rd-sample', {}, this.panel.sign(config.changes[kind])), word('change_' + name)));
       }
-      if (!this.ways || !this.ways.speak) return [];
+      if (!this.lines || !this.lines.speak) return [];
       const end = legend.findIndex(row => row.tagName === 'H3');
       return legend.slice(0, end < 0 ? undefined : end).filter(row => row.classList.contains('rd-row')).map(row => row.cloneNode(true));
     }
 
     entries() {
-      const {word, state, ways, source} = this;
-      if (ways && ways.speak) {
-        return [word(state.view === 'rate' ? 'worst_streets' : 'longest_ago'), ways.list().slice(0, rd.Panel.LIST).map(
-          i => [rd.lineSample({...ways.look(i), width: 6}), ways.name(i), '', () => this.openStreet(i)])];
+      const {word, state, lines, source} = this;
+      if (lines && lines.speak) {
+        const [title, rows] = lines.entries(this.bounds(), rd.Panel.LIST, this.map.getZoom());
+        return [title, rows.map(([sample, text, note, i]) => [sample, text, note, () => this.openStreet(i, true)])];
       }
       if (state.view === 'change' && !this.comparing) return ['', []];
       const {items, total} = source.gravest(this.bounds(), rd.Panel.LIST);

@@ -41,4 +41,8 @@
     line.style.borderTop = `${Math.min(look.width, 7)}px ${look.dash ? 'dashed' : 'solid'} ${look.colour}`;
     return line;
   };
+
+  // A row of a legend: how a line looks, what it means, and how much there is of it.
+  rd.lineRow = (look, text, count) => rd.el('p.rd-row', {}, rd.el('span.rd-sample', {}, rd.lineSample(look)),
+    rd.el('span', {}, text), count === undefined ? null : rd.el('span.rd-count', {}, count));
 })(window.RoadDamage);

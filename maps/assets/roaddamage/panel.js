@@ -41,11 +41,13 @@
 
     tabs() {
       const {word, state} = this;
-      return el('fieldset.rd-tabs', {}, el('legend.rd-hidden', {}, word('layer')),
+      const tabs = el('fieldset.rd-tabs', {}, el('legend.rd-hidden', {}, word('layer')),
         ...this.config.views.map(view => el('label', {},
           el('input', {type: 'radio', name: 'rd-view', value: view, checked: view === state.view,
             onchange: () => { state.view = view; this.hooks.changed(); }}),
           el('span', {}, word('view_' + view)))));
+      tabs.style.gridTemplateColumns = `repeat(${this.config.views.length > 4 ? 3 : this.config.views.length}, 1fr)`;
+      return tabs;
     }
 
     fill() {
@@ -189,6 +191,7 @@
       this.shown.textContent = status;
       this.legend.replaceChildren(...legend);
       this.changeBox.hidden = state.view !== 'change';
+      this.filters.hidden = state.view === 'condition' || state.view === 'hot_spots';
       this.dateBox.hidden = state.view === 'change';
       this.ofDamages.hidden = state.view === 'coverage';
     }

@@ -54,7 +54,7 @@
         rd.drawSquares(ctx, streets, view, i => unseen[i] ? null : [this.rates.count[i], metres[i]],
           rate => RATES[this.rateStep(rate)]);
       } else {
-        const thin = Math.min(Math.max((view.zoom - 10) / 5, 0.3), 1);
+        const thin = rd.thin(view);
         rd.drawStreets(ctx, streets, view, i => {
           const look = this.look(i);
           return {...look, width: look.width * thin};
@@ -64,7 +64,7 @@
     }
 
     // The stretch that may be pointed at there; -1 where the view has nothing to say of it.
-    at(wx, wy, scale) { return this.speak ? rd.nearestStreet(this.streets, wx, wy, scale, 10) : -1; }
+    at(wx, wy, {scale}) { return this.speak ? rd.nearestStreet(this.streets, wx, wy, scale, 10) : -1; }
 
     name(i) {
       const {word, streets, rates, covered} = this;
@@ -78,15 +78,22 @@
         : word('not_driven_then');
     }
 
-    told(i) {
+    open(details, i) {
       const {streets, rates} = this;
-      return {metres: streets.c.line_metres[i], count: rates.count[i], rate: rates.rate[i],
-              unseen: Boolean(streets.c.line_unseen[i]), drives: streets.drives(i)};
+      details.street({metres: streets.c.line_metres[i], count: rates.count[i], rate: rates.rate[i],
+                      unseen: Boolean(streets.c.line_unseen[i]), drives: streets.drives(i)});
     }
+
+    closeUp() { return 17; }
 
     middle(i) {
       const {c, x, y} = this.streets, point = Math.floor((c.line_begin[i] + c.line_begin[i + 1]) / 2);
       return [x[point], y[point]];
+    }
+
+    entries(bounds, most) {
+      return [this.word(this.view === 'rate' ? 'worst_streets' : 'longest_ago'), this.list().slice(0, most).map(
+        i => [rd.lineSample({...this.look(i), width: 6}), this.name(i), '', i])];
     }
 
     // The stretches that call for a look, those first that do most.
@@ -97,15 +104,17 @@
       return judged.sort((a, b) => covered.last[a] - covered.last[b] || covered.times[a] - covered.times[b]);
     }
 
-    km() {
-      return this.streets.c.line_metres.reduce((sum, m, i) => sum + (this.covered.times[i] ? m : 0), 0) / 1000;
+    status() {
+      if (this.view !== 'coverage') return '';
+      const metres = this.streets.c.line_metres.reduce((sum, m, i) => sum + (this.covered.times[i] ? m : 0), 0);
+      return this.word('covered', {km: (metres / 1000).toFixed(2)});
     }
 
     legend() {
       if (!this.streets.count) return [];
       const rows = this.view === 'rate' ? this.rateLegend() : this.view === 'coverage' ? this.coverageLegend()
-        : [row({colour: TRACK, width: 4}, this.word('driven_street'))];
-      if (this.someUnseen) rows.push(row({colour: UNSEEN, width: 4, dash: true}, this.word('unseen_street')));
+        : [rd.lineRow({colour: TRACK, width: 4}, this.word('driven_street'))];
+      if (this.someUnseen) rows.push(rd.lineRow({colour: UNSEEN, width: 4, dash: true}, this.word('unseen_street')));
       return rows;
     }
 
@@ -113,8 +122,8 @@
       const {word, steps: bounds} = this, last = bounds.length;
       const named = k => k === last ? word('from', {from: bounds[k - 1] || 0})
         : k ? word('from_to', {from: bounds[k - 1], to: bounds[k]}) : word('below', {to: bounds[0]});
-      const rows = bounds.concat(Infinity).map((_, k) => row({colour: RATES[k + 1], width: 7}, named(k))).reverse();
-      return [el('h2', {}, word('rate_title')), ...rows, row({colour: RATES[0], width: 4}, word('none'))];
+      const rows = bounds.concat(Infinity).map((_, k) => rd.lineRow({colour: RATES[k + 1], width: 7}, named(k))).reverse();
+      return [el('h2', {}, word('rate_title')), ...rows, rd.lineRow({colour: RATES[0], width: 4}, word('none'))];
     }
 
     coverageLegend() {
@@ -124,18 +133,18 @@
       const dated = new Set(driven.filter(i => covered.last[i] !== rd.NO_DAY).map(i => this.age(covered.last[i])));
       AGES.forEach(([most, colour], k) => {
         if (dated.has(k)) {
-          rows.push(row({colour, width: 6}, most === Infinity ? word('older', {days: AGES[k - 1][0]})
+          rows.push(rd.lineRow({colour, width: 6}, most === Infinity ? word('older', {days: AGES[k - 1][0]})
             : word('within_days', {days: most, since: rd.dayText(newest - most)})));
         }
       });
-      if (driven.some(i => covered.last[i] === rd.NO_DAY)) rows.push(row({colour: TRACK, width: 6}, word('no_date')));
+      if (driven.some(i => covered.last[i] === rd.NO_DAY)) rows.push(rd.lineRow({colour: TRACK, width: 6}, word('no_date')));
       if (covered.times.some((times, i) => !times && !streets.c.line_unseen[i])) {
-        rows.push(row({colour: NOT_DRIVEN, width: 3, dash: true}, word('not_driven_then')));
+        rows.push(rd.lineRow({colour: NOT_DRIVEN, width: 3, dash: true}, word('not_driven_then')));
       }
       rows.push(el('h3', {}, word('how_often')));
       TIMES.forEach(([most, width], k) => {
         const from = k ? TIMES[k - 1][0] + 1 : 1;
-        rows.push(row({colour: HOW_OFTEN, width}, most === Infinity ? word('times_from', {from})
+        rows.push(rd.lineRow({colour: HOW_OFTEN, width}, most === Infinity ? word('times_from', {from})
           : word('times', {times: most > from ? `${from}–${most}` : most})));
       });
       return rows;
@@ -150,8 +159,6 @@
       return notes;
     }
   };
-
-  const row = (look, text) => el('p.rd-row', {}, el('span.rd-sample', {}, rd.lineSample(look)), el('span', {}, text));
 
   // Bounds between five classes, at the quintiles of what is not 0, rounded.
   function steps(rates) {
