@@ -18,6 +18,7 @@ from detector.classes import CLASSES
 from detector.errors import N_
 from detector.sightings import Sighting
 from maps.damage import Damage, State
+from maps.merge import severity_of
 from maps.segments import Segments
 
 Floats = NDArray[np.float64]
@@ -43,12 +44,17 @@ class Change(StrEnum):
 
 @dataclass(frozen=True)
 class Grown:
-    """A damage's change, and the size its severity goes by (metres or m²) before and after, NaN where not seen."""
+    """A damage's change, and the size its severity goes by (metres or m²) before and after, NaN where not seen.
+
+    Severities are indices into `SEVERITIES`, None where not seen.
+    """
 
     change: Change
     before: float
     after: float
     sd: float
+    severity_before: int | None
+    severity_after: int | None
 
 
 def damage_change(damage: Damage, before: Collection[str]) -> Grown:
@@ -88,6 +94,10 @@ def _size(class_id: int, seen: Sequence[Sighting]) -> tuple[float, float]:
         return float("nan"), float("nan")
     weight = 1 / np.maximum(told[:, 1], LEAST_SD) ** 2
     return float((weight * told[:, 0]).sum() / weight.sum()), float(told[:, 1].mean())
+
+
+def _severity(class_id: int, seen: Sequence[Sighting]) -> int | None:
+    return severity_of(class_id, seen) if seen else None
 
 
 def _measure(class_id: int, seen: Sighting) -> tuple[float, float]:

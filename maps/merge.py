@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -462,14 +462,18 @@ def _covers_m2(class_id: int, seen: Sighting) -> float:
     return seen.area_m2 if seen.area_m2 is not None else boxed_m2 or 0.0
 
 
+def severity_of(class_id: int, group: Sequence[Sighting]) -> int:
+    """The severity that most of these sightings give a damage of this class."""
+    return int(np.median([severity(class_id, s.length_m, s.width_m, _covers_m2(class_id, s)) for s in group]))
+
+
 def _damage(number: int, group: list[Sighting]) -> Damage:
     lon, lat, covariance = _fuse(group)
     class_id = _class_id(group)
-    sizes = [severity(class_id, s.length_m, s.width_m, _covers_m2(class_id, s)) for s in group]
     return Damage(
         number=number,
         class_id=class_id,
-        severity=int(np.median(sizes)),
+        severity=severity_of(class_id, group),
         confidence=max(s.confidence for s in group),
         lon=lon,
         lat=lat,

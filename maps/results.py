@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 
 import geopandas
@@ -21,7 +21,6 @@ from maps.condition import DIAGNOSES, diagnosis, mci_crack_only
 from maps.damage import State
 from maps.exports import CRS, EVIDENCE, damage_table, local_time
 from maps.forecast import Forecast
-from maps.growth import YEAR_S
 from maps.measured import Measured
 from maps.network import Network, Pieces, substrings
 from maps.segments import Segments, slot
@@ -304,16 +303,22 @@ def _damage_change(
     for name, column in _where(both, placed.line, placed.direction, placed.at_m, translate).items():
         table[name] = column
     table["change"] = [translate(one.change) for one in grown]
-    first = [one.sightings[0] for one in both.damages]
-    table["severity_before"] = [
-        "" if one.change in (Change.new, Change.first) else translate(SEVERITIES[damage.severity])
-        for one, damage, _ in zip(grown, both.damages, first, strict=True)
-    ]
-    for name, column in (("size_before", "before"), ("size_after", "after"), ("size_sd", "sd")):
-        table[name] = np.round([getattr(one, column) for one in grown], 2)
+    table["severity_before"] = [_severity(one.severity_before, translate) for one in grown]
+    now = [one.severity_before if one.severity_after is None else one.severity_after for one in grown]
+    table["severity"] = [_severity(one, translate) for one in now]
+    for name, values in (
+        ("size_before", [one.before for one in grown]),
+        ("size_after", [one.after for one in grown]),
+        ("size_sd", [one.sd for one in grown]),
+    ):
+        table[name] = np.round(np.array(values, float), 2)
     ranks = {one: rank for rank, one in enumerate(Change)}
     order = np.lexsort((table["id"], [ranks[one.change] for one in grown]))
     return _framed(table.drop(columns="geometry"), "change_damages", table.geometry, order)
+
+
+def _severity(index: int | None, translate: Translate) -> str:
+    return "" if index is None else translate(SEVERITIES[index])
 
 
 def _segment_change(
@@ -454,13 +459,3 @@ def _notes(told: Assessment, _: Translate) -> list[str]:
         text = _(N_("{count} damages fit no road and are in no segment: {numbers}."))
         notes.append(text.format(count=len(stray), numbers=numbers + more))
     return notes
-
-
-def forecast_year_of(utc_s: float) -> float:
-    """A POSIX time as a year and its part."""
-    return 1970 + utc_s / YEAR_S
-
-
-def made_on(zone: tzinfo) -> str:
-    """Today in a zone, ISO 8601."""
-    return datetime.now(UTC).astimezone(zone).strftime("%Y-%m-%d")
