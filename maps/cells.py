@@ -5,6 +5,7 @@ A sheet is written row by row (a city has 500,000 segments), so a cell is made o
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,6 +13,7 @@ from datetime import datetime
 import pandas
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from maps.coordinates import is_text
@@ -20,13 +22,18 @@ from maps.texts import is_formula, printable
 
 CLASS_FILLS = {"Ⅰ": "CFE8F7", "Ⅱ": "FFE699", "Ⅲ": "F4A582"}
 """Of 診断区分: apart for colour-blind readers too, and, printed in grey, ever darker."""
+FONT = "Yu Gothic"
+"""Excel's own in Japanese; where there is none the program takes another."""
 HEADING_FILL = "E7E6E6"
 TIMES = ("first_seen", "last_seen", "last_surveyed", "measured_on")
 FIRST_YEAR = 1900
 """Of dates in a workbook; others are texts."""
 A3, A4 = 8, 9
 MARGIN_INCH, HEAD_INCH = 0.4, 0.25
-NARROWEST, WIDEST = 7, 40
+WIDEST, TIME_WIDTH = 40, 16
+"""Of columns, in characters."""
+SAMPLE = 300
+"""Rows that a column's width goes by."""
 THIN = Side(style="thin", color="808080")
 GRID = Border(left=THIN, right=THIN, top=THIN, bottom=THIN)
 
@@ -37,7 +44,7 @@ def text_cell(
 ) -> WriteOnlyCell:  # fmt: skip
     """A cell that holds a text, whatever it begins with."""
     cell = WriteOnlyCell(sheet)
-    cell.font = Font(bold=bold, size=size)
+    cell.font = Font(name=FONT, bold=bold, size=size)
     cell.alignment = Alignment(horizontal=align, vertical="center", wrap_text=wrap)
     if fill:
         cell.fill = PatternFill("solid", fgColor=fill)
@@ -67,10 +74,25 @@ def text_width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(one) in "WFA" else 1 for one in text)
 
 
+def shortened(text: str, width: int) -> str:
+    """The text, or as much of it and "…" as is so many half-width characters wide."""
+    if text_width(text) <= width:
+        return text
+    return next(text[:end] for end in range(len(text), -1, -1) if text_width(text[:end]) < width - 1) + "…"
+
+
+def width_of(values: pandas.Series, column: Column, heading: str) -> int:
+    """Wide enough for most of a column's values, and for its heading on a few lines, in characters."""
+    texts = [str(one) for one in values.iloc[:SAMPLE].dropna().tolist()]
+    values_width = min(max(map(text_width, texts), default=0), TIME_WIDTH if column.name in TIMES else WIDEST)
+    word = max(map(len, re.findall("[!-~]+", heading)), default=0)
+    return max(values_width, text_width(heading) // 2, word) + 3
+
+
 def lay_out(sheet: WriteOnlyWorksheet, widths: list[int], heading_row: int, paper: int = A4) -> None:
     """Widths of columns, the heading kept in view and on every page, landscape, as wide as the paper."""
-    for number, width in enumerate(widths):
-        sheet.column_dimensions[_letter(number)].width = width
+    for number, width in enumerate(widths, 1):
+        sheet.column_dimensions[get_column_letter(number)].width = width
     sheet.freeze_panes = f"A{heading_row + 1}"
     sheet.print_title_rows = f"{heading_row}:{heading_row}"
     sheet.page_setup.orientation = "landscape"
@@ -88,10 +110,8 @@ def lay_out(sheet: WriteOnlyWorksheet, widths: list[int], heading_row: int, pape
 def _number_cells(
     sheet: WriteOnlyWorksheet, values: pandas.Series, digits: int | None, border: Border | None
 ) -> Iterator[WriteOnlyCell]:
-    cell = WriteOnlyCell(sheet)
-    cell.number_format = f"0.{'0' * digits}" if digits else "0"
-    if border:
-        cell.border = border
+    cell = text_cell(sheet, border=border)
+    cell.number_format = f"0.{'0' * digits}" if digits else "General"
     for value in values.astype(object).where(values.notna(), None).tolist():
         cell.value = value
         yield cell
@@ -131,9 +151,3 @@ def _when(text: str) -> datetime | None:
     except ValueError:
         return None
     return when if when.year >= FIRST_YEAR else None
-
-
-def _letter(number: int) -> str:
-    from openpyxl.utils import get_column_letter
-
-    return str(get_column_letter(number + 1))

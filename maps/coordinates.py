@@ -22,7 +22,10 @@ from maps.tables import COLUMNS, Column, Tables
 from maps.texts import printable
 
 WGS84, JGD2011 = 4326, 6668
-ZONES = "I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI XVII XVIII XIX".split()
+ZONES = (
+    "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X",
+    "XI", "XII", "XIII", "XIV", "XV", "XVI", "XVII", "XVIII", "XIX",
+)  # fmt: skip
 NAMED = {"WGS84": WGS84, "WGS 84": WGS84, "JGD2011": JGD2011}
 PLANE = {
     "lon": Column("northing_m", "northing_m", N_("X, north (m)"), 3),

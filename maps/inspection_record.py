@@ -10,22 +10,28 @@ from typing import Any
 
 import pandas
 from openpyxl import Workbook
+from openpyxl.styles import Border
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from detector.errors import N_, Translate
-from maps.cells import GRID, column_cells, heading_cell, lay_out, text_cell
+from maps.cells import GRID, THIN, column_cells, heading_cell, lay_out, shortened, text_cell
 from maps.coordinates import Layer
 from maps.tables import Column
 
 SEGMENTS_SHOWN = "segments_100m"
 WIDTHS = {
-    "from_m": 10, "to_m": 10, "length_m": 10, "crack_ratio": 11, "rut_mm": 11, "iri_mm_per_m": 11,
-    "class_crack": 11, "class_rut": 11, "class_iri": 11, "diagnosis": 11,
+    "from_m": 10, "to_m": 10, "length_m": 10, "crack_ratio": 12, "rut_mm": 12, "iri_mm_per_m": 12,
+    "class_crack": 12, "class_rut": 12, "class_iri": 12, "diagnosis": 12,
 }  # fmt: skip
 ACTION, REMARKS = Column("action", "", N_("action")), Column("remarks", "", N_("remarks"))
-ACTION_WIDTH, REMARKS_WIDTH = 18, 44
-HEADING_ROW, HEADING_PT = 3, 36
+ACTION_WIDTH, REMARKS_WIDTH = 18, 64
+NAME_WIDTH = 140
+"""Of a road's name in its head; the lists have it in full."""
+HEADING_ROW, HEADING_PT, ROW_PT = 3, 36, 20
 HEAD_FILL = "DDEBF7"
+EDGES = Border(top=THIN, bottom=THIN)
+LABELS = (0, 4, 7, 10)
+"""Places of labels in a head; what they label stands right of them."""
 
 
 def add_inspection_record(book: Workbook, layer: Layer, translate: Translate) -> None:
@@ -35,6 +41,7 @@ def add_inspection_record(book: Workbook, layer: Layer, translate: Translate) ->
     shown = [*(column for column in layer.columns if column.name in WIDTHS), ACTION, REMARKS]
     lay_out(sheet, [*WIDTHS.values(), ACTION_WIDTH, REMARKS_WIDTH], HEADING_ROW)
     sheet.row_dimensions[HEADING_ROW].height = HEADING_PT
+    sheet.sheet_format.defaultRowHeight, sheet.sheet_format.customHeight = ROW_PT, True
     sheet.append([text_cell(sheet, _(N_("Pavement inspection record")), size=16, bold=True)])
     about = N_(
         "Laid out like the national form (舗装点検記録様式), which it does not replace. Proposals of a model; a person"
@@ -55,18 +62,17 @@ def _heads(sheet: WriteOnlyWorksheet, rows: pandas.DataFrame, _: Translate) -> I
     """Two rows above a road's segments: what it is, and who inspected it when."""
     first = rows.iloc[0]
     lines = [
-        {0: _(N_("road")), 2: first["road"]},
+        {0: _(N_("road")), 2: shortened(first["road"], NAME_WIDTH)},
         {
             0: _(N_("road number")), 2: first["road_id"],
-            4: _(N_("direction / lane")), 6: first["direction"],
-            8: _(N_("inspected on")), 9: _days(rows["last_surveyed"]),
-            11: _(N_("inspector: {blank}")).format(blank=""),
+            4: _(N_("direction / lane")), 5: first["direction"],
+            7: _(N_("inspected on")), 8: _days(rows["last_surveyed"]),
+            10: _(N_("inspector")),
         },
     ]  # fmt: skip
-    labels = (0, 4, 8, 11)
     for line in lines:
         yield [
-            text_cell(sheet, line.get(place, ""), bold=place in labels, fill=HEAD_FILL)
+            text_cell(sheet, line.get(place, ""), bold=place in LABELS, fill=HEAD_FILL, border=EDGES)
             for place in range(len(WIDTHS) + 2)
         ]
 

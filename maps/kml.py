@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import XMLGenerator
+from xml.sax.xmlreader import AttributesImpl
 
 import pandas
 import shapely
@@ -103,7 +104,7 @@ def _write_shape(xml: XMLGenerator, shape: shapely.Geometry | None) -> None:
 
 @contextmanager
 def _element(xml: XMLGenerator, name: str, **attributes: str) -> Iterator[None]:
-    xml.startElement(name, attributes)
+    xml.startElement(name, AttributesImpl(attributes))
     yield
     xml.endElement(name)
 

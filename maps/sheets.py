@@ -15,9 +15,7 @@ from openpyxl.utils import get_column_letter
 from pyproj import CRS
 
 from detector.errors import N_, Translate
-from maps.cells import (
-    A3, NARROWEST, WIDEST, column_cells, heading_cell, lay_out, text_cell, text_width,
-)  # fmt: skip
+from maps.cells import A3, GRID, column_cells, heading_cell, lay_out, text_cell, width_of
 from maps.coordinates import Layer, in_coordinates, is_text
 from maps.inspection_record import SEGMENTS_SHOWN, add_inspection_record
 from maps.tables import TITLES, Tables
@@ -25,9 +23,7 @@ from maps.texts import UTF_8, codec, encodable, safe_text
 
 MOST_ROWS = 1_048_576
 """Of a sheet (Excel's limit)."""
-HEADING_PT = 48
-SAMPLE = 300
-"""Rows that a column's width goes by."""
+HEADING_PT = 60
 
 
 def write_csv(folder: Path, tables: Tables, crs: CRS, translate: Translate, encoding: str = UTF_8) -> None:
@@ -91,17 +87,10 @@ def _add_overview(book: Workbook, tables: Tables, crs: CRS, translate: Translate
 def _add_list(book: Workbook, layer: Layer, part: pandas.DataFrame, title: str, translate: Translate) -> None:
     sheet = book.create_sheet(title)
     headings = [translate(column.heading) for column in layer.columns]
-    widths = [_width(part[column.name], text) for column, text in zip(layer.columns, headings, strict=True)]
+    widths = [width_of(part[one.name], one, text) for one, text in zip(layer.columns, headings, strict=True)]
     lay_out(sheet, widths, heading_row=1, paper=A3)
     sheet.row_dimensions[1].height = HEADING_PT
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(headings))}{len(part) + 1}"
     sheet.append([heading_cell(sheet, heading) for heading in headings])
-    for cells in zip(*(column_cells(sheet, part[one.name], one) for one in layer.columns), strict=True):
+    for cells in zip(*(column_cells(sheet, part[one.name], one, GRID) for one in layer.columns), strict=True):
         sheet.append(cells)
-
-
-def _width(values: pandas.Series, heading: str) -> int:
-    """Wide enough for most of a column's texts, and for its heading on a few lines."""
-    texts = [str(one) for one in values.iloc[:SAMPLE].dropna().tolist()]
-    widest = max((text_width(text) for text in texts), default=0)
-    return min(max(widest + 2, text_width(heading) // 2 + 2, NARROWEST), WIDEST)
