@@ -281,6 +281,15 @@ def test_a_full_disk_is_an_error_at_whatever_byte(
         write(tmp_path / "part", tables)
 
 
+def test_a_geopackage_that_lost_its_index_is_an_error(tmp_path: Path) -> None:
+    """GDAL makes the index as it closes the file, and says nothing of a disk that is full by then."""
+    tables = many_segments(20_000)
+    size = _geopackage(tmp_path, tables).stat().st_size
+    (tmp_path / "tables.gpkg").unlink()
+    with files_no_longer_than(size - 4096), pytest.raises(OSError, match="rtree"):
+        _geopackage(tmp_path, tables)
+
+
 @contextmanager
 def files_no_longer_than(size: int) -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
