@@ -51,9 +51,9 @@ def write_workbook(path: Path, tables: Tables, crs: CRS, translate: Translate) -
     """An Excel workbook: overview, inspection record, and a list a table (long ones on several sheets)."""
     book = Workbook(write_only=True)
     _add_overview(book, tables, crs, translate)
-    for layer in in_coordinates(tables, crs):
-        if layer.name == SEGMENTS_SHOWN:
-            add_inspection_record(book, layer, translate)
+    shown = {name: table for name, table in tables.tables.items() if name == SEGMENTS_SHOWN}
+    for layer in in_coordinates(Tables(shown), crs):
+        add_inspection_record(book, layer, translate)
     for layer in in_coordinates(tables, crs):
         for number, part in enumerate(_parts(layer.table), 1):
             title = translate(TITLES[layer.name])
