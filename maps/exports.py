@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ import geopandas
 import numpy as np
 import pandas
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from shapely.geometry import MultiLineString
 
 from detector.classes import CLASSES, SEVERITIES
@@ -23,7 +21,9 @@ from detector.sightings import Sighting
 from detector.visibility import Light
 from maps.coverage import Covered, Way, coverage
 from maps.damage import Damage
+from maps.gis_files import save_geojson, save_geopackage
 from maps.growth import Growth
+from maps.sheets import save_csv
 
 CRS = "EPSG:4326"
 EVIDENCE = "evidence"
@@ -219,25 +219,18 @@ def write_geopackage(
         "coverage": coverage_table(coverage(ways), zone, translate),
     }
     kinds = {"track": "MultiLineString", "coverage": "MultiPolygon"}
-    for name, table in layers.items():
-        kind = kinds.get(name, "Point")
-        try:
-            table.to_file(path, layer=name, driver="GPKG", engine="pyogrio", geometry_type=kind)
-        except (DataSourceError, DataLayerError, FeatureError) as error:
-            raise OSError(errno.EIO, f"GeoPackage: {error}") from error
+    save_geopackage(path, {name: (table, kinds.get(name, "Point")) for name, table in layers.items()})
 
 
 def write_geojson(path: Path, damages: Sequence[Damage], zone: tzinfo, translate: Translate) -> None:
     """RFC 7946: WGS 84, longitude first, UTF-8."""
-    table = damage_table(damages, zone, translate)
-    path.write_text(table.to_json(drop_id=True, ensure_ascii=False, na="null"), encoding="utf-8")
+    save_geojson(path, damage_table(damages, zone, translate))
 
 
 def write_csv(path: Path, damages: Sequence[Damage], zone: tzinfo, translate: Translate) -> None:
     """UTF-8 with a byte order mark, so that Excel reads Japanese; headings are translated."""
-    table = pandas.DataFrame(damage_table(damages, zone, translate).drop(columns="geometry"))
-    table.columns = [translate(HEADINGS[column]) for column in table.columns]
-    table.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n")
+    table = damage_table(damages, zone, translate).drop(columns="geometry")
+    save_csv(path, table, [translate(HEADINGS[column]) for column in table.columns])
 
 
 def _code(light: Light | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import geopandas
@@ -42,6 +43,12 @@ def made_tables() -> Tables:
 def empty_tables() -> Tables:
     """Every table, without a row."""
     return Tables({name: table.iloc[:0] for name, table in made_tables().tables.items()})
+
+
+def with_roads_named(road: str) -> Tables:
+    """Every table, with all roads of one name."""
+    tables = made_tables()
+    return replace(tables, tables={name: table.assign(road=road) for name, table in tables.tables.items()})
 
 
 def many_segments(count: int) -> Tables:
