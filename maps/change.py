@@ -64,9 +64,9 @@ def damage_change(damage: Damage, before: Collection[str]) -> Grown:
     first, first_sd = _size(damage.class_id, earlier)
     second, second_sd = _size(damage.class_id, later)
     sd = float(np.hypot(first_sd, second_sd))
-    return Grown(
-        _change(damage, before, earlier, later, second - first, max(sd, LEAST_SD)), first, second, sd
-    )
+    change = _change(damage, before, earlier, later, second - first, max(sd, LEAST_SD))
+    was, now = (_severity(damage.class_id, seen) for seen in (earlier, later))
+    return Grown(change, first, second, sd, was, now)
 
 
 def _change(

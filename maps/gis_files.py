@@ -29,6 +29,8 @@ from maps.texts import SHIFT_JIS, codec, cut, encodable
 POINTS = ("damages", "change_damages")
 GEOJSON_GRID_DEG = 1e-7
 """About a centimetre."""
+AT_ONCE = 10_000
+"""Rows that are features in memory at a time."""
 MOST_BYTES = 254
 """Of a text in a Shapefile."""
 CODE_PAGES = {SHIFT_JIS: "932"}
@@ -90,12 +92,14 @@ def save_geopackage(path: Path, layers: Mapping[str, tuple[geopandas.GeoDataFram
 def save_geojson(path: Path, table: geopandas.GeoDataFrame) -> None:
     """RFC 7946 of a table in EPSG:4326: UTF-8, null for what is not known; a feature a line, however many there are."""
     shapes = shapely.set_precision(table.geometry.array, GEOJSON_GRID_DEG, mode="pointwise")
+    table = table.set_geometry(shapes)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write('{"type": "FeatureCollection", "features": [')
         begin = "\n"
-        for feature in table.set_geometry(shapes).iterfeatures(na="null", drop_id=True):
-            file.write(begin + json.dumps(feature, ensure_ascii=False, allow_nan=False))
-            begin = ",\n"
+        for first in range(0, len(table), AT_ONCE):
+            for feature in table.iloc[first : first + AT_ONCE].iterfeatures(na="null", drop_id=True):
+                file.write(begin + json.dumps(feature, ensure_ascii=False, allow_nan=False))
+                begin = ",\n"
         file.write("\n]}\n")
 
 

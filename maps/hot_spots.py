@@ -30,6 +30,8 @@ from maps.segments import found_at
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+FALSE_DISCOVERY_RATES = (0.10, 0.05, 0.01)
+"""Of all places called hot, so large a share may be so by chance."""
 FEWEST = 20
 """Fewer segments say nothing of what is usual."""
 TOUCH_M = 1.0
@@ -88,7 +90,7 @@ def hot_spots(
     around = near @ total[rows] / (near @ km[rows])
     around, z, q, tail = (_spread(rows, values, count) for values in (around, z, _adjusted(p), p))
     level = np.zeros(count, np.int64)
-    for share in sorted(rules.false_discovery_rates, reverse=True):
+    for share in FALSE_DISCOVERY_RATES:
         sure = p <= fdr(p, share) if len(p) else np.zeros(0, bool)
         level[rows[sure]] = round(100 * (1 - share))
     return HotSpots(compared, seen_m, rate, around, rate_all, z, tail, q, level)

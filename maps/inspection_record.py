@@ -88,7 +88,7 @@ def _remarks(row: dict[Any, Any], _: Translate) -> str:
     if not row["diagnosis"]:
         told.append(_(N_("not judged")))
     if pandas.notna(row["seen_share"]):
-        told.append(_(N_("{percent} % of the lane seen")).format(percent=f"{100 * row['seen_share']:.0f}"))
+        told.append(_(N_("lane seen: {percent} %")).format(percent=f"{100 * row['seen_share']:.0f}"))
     low, high = row["diagnosis_low"], row["diagnosis_high"]
     if low and high and low != high:
         told.append(_(N_("{low} to {high} possible (95 %)")).format(low=low, high=high))

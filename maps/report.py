@@ -43,7 +43,7 @@ WORDS: dict[str, str] = {
     "no_segments": N_("No segment was surveyed."),
     "map": N_("Map of the survey"),
     "no_map": N_("There is nothing to draw."),
-    "notes": N_("Left out"),
+    "notes": N_("Notes"),
     "hot_spots": N_("Hot spots, by rank"),
     "no_hot_spots": N_("No place stands out from chance."),
     "more": N_("{count} more are in the tables."),

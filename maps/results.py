@@ -38,6 +38,7 @@ MOST_REASONS = 3
 RATE_REASON = N_("{times} times the usual rate of {usual} weighted damages per lane-km")
 AROUND_REASON = N_("with its neighbours {times} times")
 KINDS_REASON = N_("on {metres} m of lane seen: {kinds}")
+SEPARATOR = " / "
 DRIVES_REASON = N_("driven {drives} times")
 
 
@@ -292,7 +293,7 @@ def _reasons(told: Assessment, piece: int, counts: Ints, drives: int, translate:
     ]
     if kinds:
         parts.insert(2, translate(KINDS_REASON).format(metres=f"{hot.seen_m[piece]:.0f}", kinds=kinds))
-    return translate(N_("; ")).join(parts)
+    return SEPARATOR.join(parts)
 
 
 def _damage_change(

@@ -53,7 +53,6 @@ class HotSpotRules:
 
     weights: dict[str, tuple[float, ...]]
     reach_segments: int
-    false_discovery_rates: tuple[float, ...]
     least_seen_m: float
 
     @property
@@ -190,8 +189,6 @@ def _checked(rules: Rules, path: Path) -> Rules:
         "hot_spots.weights": set(hot.weights) == set(CODES)
         and all(len(row) == len(SEVERITIES) and min(row) >= 0 for row in hot.weights.values()),
         "hot_spots.reach_segments": 1 <= hot.reach_segments <= 10,
-        "hot_spots.false_discovery_rates": len(hot.false_discovery_rates) == 3
-        and all(0 < rate < 1 for rate in hot.false_discovery_rates),
         "priority": min(priority.severity, priority.road, priority.growth, priority.age) >= 0
         and priority.severity + priority.road + priority.growth + priority.age > 0,
         "priority.kinds": all(0 <= value <= 1 for value in priority.kinds.values()),

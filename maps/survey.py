@@ -6,11 +6,12 @@ What several folders tell is merged anew: a damage that two of them show is one.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import geopandas
 import numpy as np
@@ -60,6 +61,10 @@ class Survey:
             [*self.remarks, *remarks],
         )
 
+    def under(self, folder: Path) -> set[str]:
+        """The drives whose results lie in a folder, or in folders of it."""
+        return {name for name, own in self.folders.items() if own.resolve().is_relative_to(folder.resolve())}
+
     def since(self, utc_s: float) -> Survey:
         """The drives that began at that time or later; a remark names those without a date."""
         undated = [drive.name for drive in self.driven if drive.begin_utc_s is None]
@@ -108,15 +113,29 @@ class Survey:
 
 
 def read_survey(folders: Sequence[Path]) -> Survey:
-    """The survey in these output folders of `detect`.
+    """The survey in these output folders of `detect`, or in folders of them.
 
     A drive that lies in two of them counts once; two drives of one name are told apart by their
     folders. Raises SurveyError for a folder that has no results, or such as can't be read.
     """
     survey = Survey()
     for folder in folders:
-        _add(survey, folder)
+        for one in _results(folder):
+            _add(survey, one)
     return survey
+
+
+def _results(folder: Path) -> list[Path]:
+    """The output folders in a folder: itself, else those in it. Raises SurveyError where there is none."""
+    if (folder / FILE).is_file():
+        return [folder]
+    found = sorted(path.parent for path in folder.glob(f"*/{FILE}")) if folder.is_dir() else []
+    if not found:
+        raise SurveyError(
+            N_("{folder} has no results ({file}). Give an output folder of `roaddamage detect`."),
+            folder=folder, file=FILE,
+        )  # fmt: skip
+    return found
 
 
 def _add(survey: Survey, folder: Path) -> None:
@@ -137,18 +156,13 @@ def _add(survey: Survey, folder: Path) -> None:
         seen = sightings[sightings["drive"] == name]
         survey.ways.append(replace(way, drive=own))
         survey.driven.append(replace(driven, name=own))
-        survey.sightings[own] = [_sighting(row._asdict(), own) for row in seen.itertuples(index=False)]
+        survey.sightings[own] = [_sighting(row, own) for row in seen.to_dict("records")]
         survey.folders[own] = folder
 
 
 def _layers(folder: Path) -> tuple[pandas.DataFrame, geopandas.GeoDataFrame]:
     """Sightings and tracks of a folder. Raises SurveyError."""
-    path = folder / FILE if folder.is_dir() else folder
-    if not path.is_file():
-        raise SurveyError(
-            N_("{folder} has no results ({file}). Give an output folder of `roaddamage detect`."),
-            folder=folder, file=FILE,
-        )  # fmt: skip
+    path = folder / FILE
     try:
         sightings = pyogrio.read_dataframe(path, layer="sightings", read_geometry=False)
         track = pyogrio.read_dataframe(path, layer="track")
@@ -182,7 +196,7 @@ def _utc_s(text: object) -> float | None:
     return datetime.fromisoformat(text).timestamp() if isinstance(text, str) and text else None
 
 
-def _sighting(row: dict[str, object], drive: str) -> Sighting:
+def _sighting(row: Mapping[Any, Any], drive: str) -> Sighting:
     def number(name: str) -> float:
         return float(str(row[name]))
 

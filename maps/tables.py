@@ -126,7 +126,7 @@ HOT_SPOTS = (
 )
 """One row a street segment of 100 m that was compared, hot ones first, rank 1, 2, …; lines.
 
-`level` is 99, 95 or 90 for hot ones (1 - false discovery rate), -90, -95, -99 for cold ones, 0 for others, whose
+`level` is 99, 95 or 90 for hot ones (1 - false discovery rate), 0 for others, whose
 `rank` is 0. `priority` is that of its gravest damage.
 """
 DAMAGE_CHANGE = (

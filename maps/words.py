@@ -112,15 +112,14 @@ WORDS: dict[str, str] = {
     ),
     "hot_title": N_("Places with more damages than chance"),
     "hot_level": N_("hot ({level} %)"),
-    "cold_level": N_("cold ({level} %)"),
-    "level_none": N_("neither hot nor cold"),
+    "level_none": N_("not hot"),
     "not_compared": N_("not compared: too little seen"),
     "hot_of": N_("{hot} of {total} places are hot"),
     "hot_ranked": N_("Hot spots by rank: {count}"),
     "hot_none": N_("No place has more damages than chance would have it."),
     "hot_note": N_(
         "Damages weighted by class and size, by the lane-km seen, of each place and its neighbours against all"
-        " (Getis-Ord Gi*). Of all the places that are hot at 99 %, some 1 % are so by chance."
+        " (Getis-Ord Gi*). Of the places that are hot at 99 %, one in a hundred may be so by chance."
     ),
     "first_day": N_("Earlier day"),
     "second_day": N_("Later day"),

@@ -9,8 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detector.errors import N_, FootageError, RoadDamageError, Translate
-from roaddamage import __version__, basemap_cli, dataset_cli, model_cli
-from roaddamage.common_options import DEVICE, MODEL, WORKSPACE, Language, errors_said, model_in_use
+from roaddamage import __version__, basemap_cli, dataset_cli, export_cli, model_cli
+from roaddamage.common_options import (
+    BASEMAP,
+    DEVICE,
+    MODEL,
+    TIMEZONE,
+    WORKSPACE,
+    Language,
+    basemap_named,
+    errors_said,
+    model_in_use,
+    zone_named,
+)
 from roaddamage.language import preferred_language, translation
 
 if TYPE_CHECKING:
@@ -21,7 +32,6 @@ if TYPE_CHECKING:
 
     from detector.lenses import Lens
     from detector.telemetry.clock import Hints
-    from maps.basemap_layer import BaseMap
     from roaddamage.detect import Job
 
 app = typer.Typer(
@@ -37,6 +47,7 @@ app = typer.Typer(
 app.add_typer(dataset_cli.app, name="dataset")
 app.add_typer(model_cli.app)
 app.add_typer(basemap_cli.app, name="basemap")
+app.add_typer(export_cli.app)
 
 
 DETECT_HELP = N_(
@@ -148,17 +159,11 @@ VEHICLE = typer.Option(
     metavar="FILE",
     help=N_("What is known of this vehicle's camera: read if it is there, and sharpened by each drive."),
 )
-BASEMAP = typer.Option(
-    metavar="FILE|URL",
-    envvar="ROADDAMAGE_BASEMAP",
-    help=N_("Base map under the damages, of `roaddamage basemap` [default: none, the ways driven alone]."),
-)
 WITHIN = typer.Option(
     metavar="FILE",
     envvar="ROADDAMAGE_WITHIN",
     help=N_("The municipality's ground (polygons): damages outside it are listed beside the map, not drawn."),
 )
-TIMEZONE = typer.Option(metavar="ZONE", help=N_("Zone of the times shown, and of cameras set to local time."))
 
 
 @app.command(help=DETECT_HELP)
@@ -203,12 +208,12 @@ def detect(
     from detector.pipeline import Options
     from roaddamage.detect import Job
 
-    zone = _zone(timezone)
+    zone = zone_named(timezone)
     _check_camera(camera_height, hfov, horizon)
     language = (lang or Language(preferred_language())).value
     translate = translation(language)
     with errors_said(translate):
-        under, path = _basemap(basemap), model_in_use(model, workspace)
+        under, path = basemap_named(basemap), model_in_use(model, workspace)
         ground = _ground(within)
     options = Options(
         every_m=every_m,
@@ -288,9 +293,9 @@ def probe(
     from roaddamage.probe import Located, described, facts, locate
 
     language = preferred_language()
-    translate, zone = translation(language), _zone(timezone)
+    translate, zone = translation(language), zone_named(timezone)
     with errors_said(translate):
-        under = _basemap(basemap) if map_file else None
+        under = basemap_named(basemap) if map_file else None
     driven: list[Driven] = []
     refused = []
     for found in locate(footage, gps, _hints(gps_offset, zone, gps_columns)):
@@ -375,7 +380,7 @@ def telemetry(
 
     translate = translation(preferred_language())
     located, code = [], 0
-    for found in locate(footage, gps, _hints(gps_offset, _zone(timezone), gps_columns)):
+    for found in locate(footage, gps, _hints(gps_offset, zone_named(timezone), gps_columns)):
         if isinstance(found, Located):
             located.append(found)
         else:
@@ -394,28 +399,11 @@ def telemetry(
     raise typer.Exit(code)
 
 
-def _basemap(where: str | None) -> BaseMap | None:
-    """The base map of an option, looked at before anything else is done. Raises BaseMapError."""
-    from maps.basemap_layer import open_basemap
-
-    return open_basemap(where) if where else None
-
-
 def _ground(path: Path | None) -> shapely.Geometry | None:
     """The municipality's ground of an option. Raises PlacesError."""
     from maps.placing import read_ground
 
     return read_ground(path) if path else None
-
-
-def _zone(name: str) -> ZoneInfo:
-    """The time zone of a name; a wrong one is bad usage."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
-        raise typer.BadParameter(f"there is no time zone {name!r}; one is Asia/Tokyo") from error
 
 
 def _check_camera(height_m: float | None, hfov_deg: float | None, horizon: float | None) -> None:

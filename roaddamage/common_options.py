@@ -6,10 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from detector.errors import N_, RoadDamageError, Translate
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from maps.basemap_layer import BaseMap
 
 
 class Language(StrEnum):
@@ -26,6 +32,13 @@ DEVICE = typer.Option(metavar="auto|cpu|cuda:N", help=N_("Where the model runs."
 WORKSPACE = typer.Option(
     metavar="DIR", envvar="ROADDAMAGE_WORKSPACE", help=N_("Folder that keeps the models in use.")
 )
+
+BASEMAP = typer.Option(
+    metavar="FILE|URL",
+    envvar="ROADDAMAGE_BASEMAP",
+    help=N_("Base map under the damages, of `roaddamage basemap` [default: none, the ways driven alone]."),
+)
+TIMEZONE = typer.Option(metavar="ZONE", help=N_("Zone of the times shown, and of cameras set to local time."))
 
 
 @contextmanager
@@ -65,3 +78,20 @@ def model_in_use(wanted: Path | None, workspace: Path) -> Path:
     from roaddamage.models import Models
 
     return wanted or Models(workspace).current()
+
+
+def basemap_named(where: str | None) -> BaseMap | None:
+    """The base map of an option, looked at before anything else is done. Raises BaseMapError."""
+    from maps.basemap_layer import open_basemap
+
+    return open_basemap(where) if where else None
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The time zone of a name; a wrong one is bad usage."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        raise typer.BadParameter(f"there is no time zone {name!r}; one is Asia/Tokyo") from error

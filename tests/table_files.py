@@ -170,7 +170,7 @@ def _segments(length_m: float, count: int) -> geopandas.GeoDataFrame:
 
 def _hot_spots() -> geopandas.GeoDataFrame:
     rows = []
-    for number, level in enumerate((99, 90, 0, -90)):
+    for number, level in enumerate((99, 95, 90, 0)):
         rows.append(
             {
                 "rank": number + 1 if level > 0 else 0,

@@ -264,7 +264,7 @@ def test_what_is_not_known_is_not_told(tmp_path: Path, browser: Any) -> None:
 
 LEVELS = [
     spot(1, 99, 0, "3 potholes"), spot(2, 95, 100, "2 potholes"), spot(3, 90, 200),
-    spot(0, 0, 300), spot(0, 0, 400), spot(0, -95, 500),
+    spot(0, 0, 300), spot(0, 0, 400), spot(0, 0, 500),
 ]  # fmt: skip
 
 
@@ -277,13 +277,13 @@ def test_hot_spots_are_listed_by_rank_with_reasons(tmp_path: Path, browser: Any)
     assert page.page.inner_text(".rd-shown") == "3 of 6 places are hot"
     legend = [row.split("\n") for row in page.page.locator(".rd-legend .rd-row").all_inner_texts()]
     assert legend == [
-        ["hot (99 %)", "1"], ["hot (95 %)", "1"], ["hot (90 %)", "1"], ["cold (95 %)", "1"],
-        ["neither hot nor cold", "2"], ["not compared: too little seen"],
+        ["hot (99 %)", "1"], ["hot (95 %)", "1"], ["hot (90 %)", "1"],
+        ["not hot", "3"], ["not compared: too little seen"],
     ]  # fmt: skip
     assert not page.page.is_visible(".rd-filters")
     look(page, 250, 17)
     drawn = {east: colour(page, east + 20, 0) for east in (0, 100, 200, 300, 500)}
-    assert drawn == {0: "#7a0019", 100: "#d7301f", 200: "#f58a4b", 300: "#7d8590", 500: "#4292c6"}
+    assert drawn == {0: "#7a0019", 100: "#d7301f", 200: "#f58a4b", 300: "#7d8590", 500: "#7d8590"}
 
 
 def test_a_hot_spot_says_why(tmp_path: Path, browser: Any) -> None:
@@ -307,10 +307,9 @@ def test_a_hot_spot_says_why(tmp_path: Path, browser: Any) -> None:
     assert "Pothole (D40)\n3" in text
 
 
-def test_where_nothing_is_hot_or_cold_the_legend_has_no_cold(tmp_path: Path, browser: Any) -> None:
+def test_where_nothing_is_hot_the_page_says_so(tmp_path: Path, browser: Any) -> None:
     page = opened(tmp_path, browser, Tables({"hot_spots": table("hot_spots", spot(0, 0, 0))}), "hot_spots")
     legend = page.page.inner_text(".rd-legend")
-    assert "cold (" not in legend
     assert "not compared" not in legend
     assert "No place has more damages than chance would have it." in page.page.inner_text(".rd-panel")
 

@@ -216,9 +216,9 @@ def test_the_record_has_a_head_a_road_and_a_row_a_segment(book: openpyxl.Workboo
         "1001", "順方向", "2026-04-01 – 2026-05-20", "inspector", None
     ]  # fmt: skip
     assert segments[1][:11] == [100, 200, 100, 27.4, 12.3, 3.46, "Ⅱ", "Ⅰ", "Ⅱ", "Ⅱ", None]
-    remarks = "97 % of the lane seen / Ⅱ to Ⅲ possible (95 %) / rut depth and IRI measured on 2025-11-02"
+    remarks = "lane seen: 97 % / Ⅱ to Ⅲ possible (95 %) / rut depth and IRI measured on 2025-11-02"
     assert segments[1][11] == remarks
-    assert segments[5][9:] == [None, None, "not judged / 31 % of the lane seen"]
+    assert segments[5][9:] == [None, None, "not judged / lane seen: 31 %"]
 
 
 def test_a_long_table_goes_on_on_further_sheets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

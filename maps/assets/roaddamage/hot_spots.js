@@ -8,9 +8,6 @@
     [99, {colour: '#7a0019', width: 8, order: 9}],
     [95, {colour: '#d7301f', width: 6.5, order: 8}],
     [90, {colour: '#f58a4b', width: 5, order: 7}],
-    [-99, {colour: '#08519c', width: 4.5, order: 6}],
-    [-95, {colour: '#4292c6', width: 4, order: 5}],
-    [-90, {colour: '#8fbfe0', width: 3.5, order: 4}],
     [0, {colour: '#7d8590', width: 2, order: 1}],
   ]);
   const NOT_COMPARED = {colour: '#bfc4cb', width: 1.5, order: 0};
@@ -84,7 +81,7 @@
     closeUp() { return 16; }
 
     level(level) {
-      return this.word(level > 0 ? 'hot_level' : level < 0 ? 'cold_level' : 'level_none', {level: Math.abs(level)});
+      return this.word(level > 0 ? 'hot_level' : 'level_none', {level});
     }
 
     entries(bounds, most) {
