@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import shapely
@@ -17,9 +18,13 @@ from numpy.typing import NDArray
 from datasets.city import SIZES_M, Receiver
 from detector.classes import ALLIGATOR_CRACK, CLASSES, severity
 from detector.sightings import FILL, Sighting
+from detector.trajectory import LocalFrame
 from maps.coverage import Way
 from maps.exports import Driven
 from maps.network import Network
+from maps.on_roads import OnRoads
+from maps.roads import Roads
+from maps.survey import Survey
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -91,7 +96,7 @@ def damages(
 
 def _strewn(network: Network, rng: np.random.Generator, per_km: Floats | float) -> Truth:
     lanes = np.where(network.single | (network.roads.oneway != 0), 1, 2)
-    count = rng.poisson(network.length_m * lanes / 1000 * per_km)
+    count = rng.poisson(network.length_m * lanes / 1000 * per_km * (network.roads.level >= 0))
     line = np.repeat(np.arange(len(network.lines)), count)
     return place(network, rng, line, rng.uniform(0, network.length_m[line]))
 
@@ -135,7 +140,9 @@ def drive(
     """A drive over the network by chance turns, so long, with what it saw."""
     receiver = receiver or Receiver(wander_m=2.8)
     line, direction, at = _route(network, rng, length_m)
-    true, _ = lane_places(network, line, at, direction, rng.normal(0, 0.2) + np.zeros(len(line)), keep_left)
+    true, course = lane_places(
+        network, line, at, direction, rng.normal(0, 0.2) + np.zeros(len(line)), keep_left
+    )
     error = _wander(rng, len(line), receiver)
     begin = BEGIN_UTC_S + day * DAY_S
     shown = np.column_stack(network.frame.to_lonlat(*(true + error).T))
@@ -146,7 +153,20 @@ def drive(
     way = Way(name, begin, ways, accuracy, reach)
     driven = Driven(name, ways, length_m, begin)
     sightings, seen = _sightings(
-        network, truth, rng, name, begin, true, error, line, direction, at, recall, accuracy, keep_left
+        network,
+        truth,
+        rng,
+        name,
+        begin,
+        true,
+        course,
+        error,
+        line,
+        direction,
+        at,
+        recall,
+        accuracy,
+        keep_left,
     )
     return MadeDrive(way, driven, sightings, true, line, direction, at, seen)
 
@@ -162,7 +182,8 @@ def _route(network: Network, rng: np.random.Generator, length_m: float) -> tuple
         met.line.tolist(), met.at_m.tolist(), met.other.tolist(), met.other_m.tolist(), strict=True
     ):
         by_line.setdefault(one, []).append((at, other, other_at))
-    weight = network.length_m / network.length_m.sum()
+    weight = network.length_m * (network.roads.level >= 0)  # beneath the ground there is no GPS
+    weight /= weight.sum()
     oneway = network.roads.oneway
     parts: list[tuple[int, int, Floats]] = []
     driven, left_at = 0.0, dict[int, float]()
@@ -190,6 +211,7 @@ def _route(network: Network, rng: np.random.Generator, length_m: float) -> tuple
                     (other, other_at, turn)
                     for turn in (1, -1)
                     if oneway[other] in (0, turn)
+                    and weight[other] > 0
                     and driven - left_at.get(other, -AGAIN_M) >= AGAIN_M
                     and (network.length_m[other] - other_at if turn > 0 else other_at) > 5.0
                 ]
@@ -218,6 +240,7 @@ def _sightings(
     name: str,
     begin: float,
     true: Floats,
+    course: Floats,
     error: Floats,
     line: Ints,
     direction: Ints,
@@ -243,7 +266,7 @@ def _sightings(
                 passed.append((index, step))
     sightings = []
     for index, step in passed:
-        heading = true[min(step + 1, len(true) - 1)] - true[max(step - 1, 0)]
+        heading = course[step]
         own = rng.normal(0, (0.5, 0.8), 2)
         shown = where[index] + error[step] + own
         lon, lat = network.frame.to_lonlat(*shown)
@@ -286,6 +309,49 @@ def true_severity(truth: Truth) -> Ints:
     )
 
 
-def merged(drives: Sequence[MadeDrive]) -> list[list[Sighting]]:
-    """The sightings of the drives, as the store of damages takes them in."""
-    return [one.sightings for one in drives]
+def survey_of(drives: Sequence[MadeDrive]) -> Survey:
+    """The drives as `detect` would have left them."""
+    return Survey(
+        [one.way for one in drives],
+        [one.driven for one in drives],
+        {one.way.drive: one.sightings for one in drives},
+        {one.way.drive: Path(one.way.drive) for one in drives},
+    )
+
+
+def as_they_are(truth: Truth) -> OnRoads:
+    """The real damages of the truth on the roads, without any error."""
+    truth = truth.pick(truth.real)
+    zero = np.zeros(len(truth))
+    fill = np.array([FILL.get(one, np.nan) for one in range(len(CLASSES))])[truth.class_id]
+    return OnRoads(
+        np.arange(len(truth)), truth.line, truth.direction.astype(np.int64), truth.at_m, truth.across_m, zero,
+        truth.class_id, true_severity(truth), truth.length_m, zero, truth.width_m, zero,
+        fill * truth.length_m * truth.width_m, np.ones(len(truth)),
+    )  # fmt: skip
+
+
+def grid_town(streets: int, spacing_m: float, beside_m: float = 0.0) -> Roads:
+    """So many streets each way, so far apart, named alternately; with `beside_m` each has a side road that far off."""
+    frame = LocalFrame(139.75, 35.65)
+    far = (streets - 1) * spacing_m
+    lines, names = [], []
+    for number in range(streets):
+        at = number * spacing_m
+        for name, ends in (("E", ((0.0, at), (far, at))), ("N", ((at, 0.0), (at, far)))):
+            lines.append(ends)
+            names.append(f"{name}{number}")
+            if beside_m:
+                off = (0.0, beside_m) if name == "E" else (beside_m, 0.0)
+                lines.append(
+                    ((ends[0][0] + off[0], ends[0][1] + off[1]), (ends[1][0] + off[0], ends[1][1] + off[1]))
+                )
+                names.append(f"{name}{number} side")
+    xy = np.array(lines).reshape(-1, 2)
+    lonlat = np.column_stack(frame.to_lonlat(*xy.T)).reshape(-1, 2, 2)
+    unknown = np.full(len(lines), np.nan)
+    return Roads(
+        np.asarray(shapely.linestrings(lonlat), object), [f"{index + 1}" for index in range(len(lines))], names,
+        ["residential"] * len(lines), unknown, unknown, np.zeros(len(lines), np.int8), unknown,
+        np.zeros(len(lines), np.int8),
+    )  # fmt: skip

@@ -74,11 +74,12 @@ class Junctions:
 class Network:
     """Roads in metres: `frame` is their plane, `lines` (n,) theirs in it, `length_m` (n,).
 
-    `single` (n,) is whether both directions share one lane, `lane_m` (n,) how wide a lane is.
+    `keep_left` is on which side traffic keeps; `single` (n,) is whether both directions share one lane, `lane_m` (n,) how wide a lane is.
     """
 
     def __init__(self, roads: Roads, rules: LaneRules) -> None:
         self.roads = roads
+        self.keep_left = rules.keep == "left"
         west, south, east, north = shapely.total_bounds(roads.lines) if len(roads) else (0.0, 0.0, 0.0, 0.0)
         self.frame = LocalFrame((west + east) / 2, (south + north) / 2)
         self.lines: Lines = in_metres(roads.lines, self.frame)

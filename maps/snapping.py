@@ -22,14 +22,17 @@ Ints = NDArray[np.int64]
 
 STEP_M = 10.0
 """A way is matched at so many metres."""
-OFF_CENTRE_M = 2.5
-"""Standard error of how far a vehicle is from the line its road is drawn as, beside what GPS is off."""
+OFF_LANE_M, OFF_CENTRE_M = 1.0, 2.5
+"""Standard error of how far a vehicle is from the middle of its lane, where it is known where that lies, and else from
+the line its road is drawn as."""
 REACH_M = 12.0
 REACH_SD = 3.0
 """No road further than this, and so many standard errors, is thought of."""
 HEADING_SD_RAD = np.radians(12.0)
 HEADING_MOST = 18.0
 AGAINST_ONEWAY = 6.0
+UNDERGROUND = 4.0
+"""Where there is a position there is sky: what it costs to be on a road that lies beneath another."""
 SLIP_SD_M = 4.0
 """How far what was driven between two places and what lies between them on the road differ."""
 ROUTE_MOST = 12.0
@@ -122,12 +125,14 @@ def _resampled(points: Floats) -> tuple[Floats, Floats]:
 
 
 def _candidates(network: Network, place: Floats, course: Floats, accuracy_m: float) -> _Candidates:
-    sd_m = float(np.hypot(accuracy_m, OFF_CENTRE_M))
+    reach_m = max(REACH_M, REACH_SD * float(np.hypot(accuracy_m, OFF_CENTRE_M)))
     points = shapely.points(place)
-    row, piece = network.tree.query(points, predicate="dwithin", distance=max(REACH_M, REACH_SD * sd_m))
+    row, piece = network.tree.query(points, predicate="dwithin", distance=reach_m)
     shape = network.short_lines[piece]
     within = shapely.line_locate_point(shape, points[row])
-    apart = shapely.distance(shape, points[row])
+    foot = shapely.get_coordinates(shapely.line_interpolate_point(shape, within))
+    off = place[row] - foot
+    apart = np.hypot(*off.T)
     line = network.short.line[piece]
     low, high = (
         shapely.get_coordinates(shapely.line_interpolate_point(shape, np.maximum(within + by, 0)))
@@ -136,11 +141,22 @@ def _candidates(network: Network, place: Floats, course: Floats, accuracy_m: flo
     run = high - low
     run /= np.maximum(np.hypot(*run.T), 1e-9)[:, None]
     cosine = np.clip((run * course[row]).sum(1), -1, 1)
+    left = run[:, 0] * off[:, 1] - run[:, 1] * off[:, 0]
+    aside_m, spread_m = lane_aside(network, line)
+    sd_m = np.hypot(accuracy_m, spread_m)
+    under = UNDERGROUND * (network.roads.level[line] < 0)
     cost, direction = [], []
     for way in (1, -1):
-        off = np.arccos(way * cosine) / HEADING_SD_RAD
+        turned = np.arccos(way * cosine) / HEADING_SD_RAD
         against = network.roads.oneway[line] == -way
-        cost.append((apart / sd_m) ** 2 / 2 + np.minimum(off**2 / 2, HEADING_MOST) + AGAINST_ONEWAY * against)
+        # Beyond a line's end what counts is how far that is.
+        from_lane = np.hypot(left - way * aside_m, np.sqrt(np.maximum(apart**2 - left**2, 0)))
+        cost.append(
+            (from_lane / sd_m) ** 2 / 2
+            + np.minimum(turned**2 / 2, HEADING_MOST)
+            + AGAINST_ONEWAY * against
+            + under
+        )
         direction.append(np.full(len(row), way))
     rows, lines = np.tile(row, 2), np.tile(line, 2)
     costs, ways = np.concatenate(cost), np.concatenate(direction)
@@ -156,6 +172,16 @@ def _candidates(network: Network, place: Floats, course: Floats, accuracy_m: flo
     order = order[rank < MOST_CANDIDATES]
     first = np.searchsorted(rows[order], np.arange(len(place) + 1))
     return _Candidates(first.astype(np.int64), lines[order], ways[order], at[order], costs[order])
+
+
+def lane_aside(network: Network, line: Ints) -> tuple[Floats, Floats]:
+    """How far left of a road's line the lane along it lies, and the standard error of a vehicle about that, metres.
+
+    A road that is one lane, or one way, is its line; so are the ways driven.
+    """
+    two = ~network.single[line] & (network.roads.oneway[line] == 0) & network.roads.given
+    aside = np.where(two, network.lane_m[line] / 2, 0.0) * (1 if network.keep_left else -1)
+    return aside, np.where(two, OFF_LANE_M, OFF_CENTRE_M)
 
 
 def _likeliest(network: Network, place: Floats, begins: NDArray[np.bool_], found: _Candidates) -> Ints:
