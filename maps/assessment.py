@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from maps.exposure import Exposure, exposure
 from maps.hot_spots import HotSpots, hot_spots
 from maps.network import Network
 from maps.on_roads import OnRoads, on_roads
-from maps.passes import Recall
+from maps.passes import Recall, Surveyed
 from maps.priority import Priority, priority
 from maps.roads import Roads, driven_roads
 from maps.rules import Rules
@@ -39,6 +39,19 @@ class Assessment:
     points: Priority
 
     @property
+    def named(self) -> list[Damage]:
+        """The damages with the road and the chainage that each lies at, where somebody gave the roads."""
+        roads, placed = self.network.roads, self.placed
+        if not roads.given:
+            return self.damages
+        return [
+            replace(damage, road=roads.name[line] or roads.road_id[line], chainage_m=at)
+            if line != NO_ROAD
+            else damage
+            for damage, line, at in zip(self.damages, placed.line.tolist(), placed.at_m.tolist(), strict=True)
+        ]
+
+    @property
     def stray(self) -> list[Damage]:
         """Damages that fit no road."""
         return [self.damages[row] for row in np.flatnonzero(self.placed.line == NO_ROAD)]
@@ -49,9 +62,9 @@ def roads_of(survey: Survey) -> Roads:
     return driven_roads(streets(survey.driven))
 
 
-def assess(survey: Survey, network: Network, rules: Rules) -> Assessment:
-    """A survey on a network."""
-    counted = survey.counted()
+def assess(survey: Survey, network: Network, rules: Rules, counted: Surveyed | None = None) -> Assessment:
+    """A survey on a network; `counted` are its damages, where they are known already."""
+    counted = counted or survey.counted()
     seen, tracks = exposure(network, survey.ways)
     placed = on_roads(network, counted.damages, tracks, keep_left=rules.lanes.keep == "left")
     short, long = segments(network, seen, placed, counted.recall, rules.condition)

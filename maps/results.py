@@ -62,6 +62,16 @@ def tables_of(
     )
 
 
+def map_tables(told: Assessment, *, zone: tzinfo, translate: Translate) -> Tables:
+    """The tables that a map shows, with what it has to say of them."""
+    tables = {
+        "segments_20m": _segments(told, told.short, None, zone, translate),
+        "segments_100m": _segments(told, told.long, None, zone, translate),
+        "hot_spots": _hot_spots(told, translate),
+    }
+    return Tables(tables, notes=tuple(one.message(translate) for one in told.network.roads.remarks))
+
+
 def change_tables(
     before: Assessment, after: Assessment, both: Assessment, forecasts: tuple[float, list[list[Forecast]]] | None,
     *, zone: tzinfo, translate: Translate, within: Area | None = None,

@@ -127,13 +127,14 @@ WORDS: dict[str, str] = {
     "change_fresh": N_("new"),
     "change_worse": N_("worse"),
     "change_same": N_("unchanged"),
+    "change_better": N_("better"),
     "change_repaired": N_("probably repaired"),
     "change_unclear": N_("not seen, unclear"),
     "change_first": N_("driven for the first time"),
     "change_undriven": N_("not driven again"),
     "change_note": N_(
-        "New: passed without being seen up to the earlier day, and seen since. Worse: its size grew beyond the"
-        " errors of both. Probably repaired: passed at least twice without being seen. A person decides."
+        "New: passed without being seen up to the earlier day, and seen since. Worse or better: its size"
+        " differs beyond the errors of both. Probably repaired: passed at least twice without being seen. A person decides."
     ),
 }  # fmt: skip
 """Name → English words; {fields} are filled in the page."""
@@ -142,6 +143,7 @@ CHANGES: dict[str, tuple[str, str, bool]] = {
     "fresh": ("#c0263d", "+", False),
     "worse": ("#7b2d8b", "▲", False),
     "same": ("#6b7280", "", False),
+    "better": ("#2a9d8f", "▼", False),
     "repaired": ("#00795a", "✓", False),
     "unclear": ("#0a6aa6", "?", True),
     "first": ("#b26a00", "", True),

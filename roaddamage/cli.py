@@ -14,12 +14,15 @@ from roaddamage.common_options import (
     BASEMAP,
     DEVICE,
     MODEL,
+    ROADS,
+    ROADS_CRS,
     TIMEZONE,
     WORKSPACE,
     Language,
     basemap_named,
     errors_said,
     model_in_use,
+    roads_named,
     zone_named,
 )
 from roaddamage.language import preferred_language, translation
@@ -191,6 +194,8 @@ def detect(
     vehicle: Annotated[Path | None, VEHICLE] = None,
     basemap: Annotated[str | None, BASEMAP] = None,
     within: Annotated[Path | None, WITHIN] = None,
+    roads: Annotated[Path | None, ROADS] = None,
+    roads_crs: Annotated[str | None, ROADS_CRS] = None,
     timezone: Annotated[str, TIMEZONE] = "Asia/Tokyo",
     lang: Annotated[
         Language | None, typer.Option(help=N_("Language of the results [default: the terminal's]."))
@@ -215,6 +220,7 @@ def detect(
     with errors_said(translate):
         under, path = basemap_named(basemap), model_in_use(model, workspace)
         ground = _ground(within)
+        network = roads_named(roads, roads_crs)
     options = Options(
         every_m=every_m,
         confidence=confidence,
@@ -237,6 +243,7 @@ def detect(
         vehicle=vehicle,
         basemap=under,
         within=ground,
+        roads=network,
     )
     raise typer.Exit(_detect(job, translate, quiet=quiet or as_json, as_json=as_json))
 

@@ -15,7 +15,10 @@ from detector.errors import N_, RoadDamageError, Translate
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from pyproj import CRS
+
     from maps.basemap_layer import BaseMap
+    from maps.roads import Roads
 
 
 class Language(StrEnum):
@@ -39,6 +42,15 @@ BASEMAP = typer.Option(
     help=N_("Base map under the damages, of `roaddamage basemap` [default: none, the ways driven alone]."),
 )
 TIMEZONE = typer.Option(metavar="ZONE", help=N_("Zone of the times shown, and of cameras set to local time."))
+
+ROADS = typer.Option(
+    metavar="FILE",
+    envvar="ROADDAMAGE_ROADS",
+    help=N_("The roads' centre lines [default: the ways driven]."),
+)
+ROADS_CRS = typer.Option(
+    metavar="EPSG:N", help=N_("Coordinate system of a road file that states none, such as EPSG:6677.")
+)
 
 
 @contextmanager
@@ -95,3 +107,25 @@ def zone_named(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ValueError, OSError, ZoneInfoNotFoundError) as error:
         raise typer.BadParameter(f"there is no time zone {name!r}; one is Asia/Tokyo") from error
+
+
+def crs_named(text: str | None) -> CRS | None:
+    """The coordinate system of a name; a wrong one is bad usage."""
+    import pyproj
+    from pyproj.exceptions import CRSError
+
+    if text is None:
+        return None
+    try:
+        return pyproj.CRS.from_user_input(text)
+    except CRSError as error:
+        raise typer.BadParameter(
+            f"--roads-crs: {text!r} is no coordinate system; one is EPSG:6677"
+        ) from error
+
+
+def roads_named(path: Path | None, crs: str | None) -> Roads | None:
+    """The roads of an option. Raises RoadsError."""
+    from maps.roads import read_roads
+
+    return read_roads(path, crs_named(crs)) if path else None

@@ -26,12 +26,18 @@ from detector.model import Model
 from detector.pipeline import DriveResult, Options, Progress, detect_drive
 from detector.telemetry.clock import Tie
 from detector.vehicle import Vehicle, read_vehicle, write_vehicle
+from maps.assessment import assess, roads_of
 from maps.basemap_layer import BaseMap
 from maps.coverage import Way, reach_m
 from maps.damage import Damage
 from maps.exports import EVIDENCE, Driven, local_time, write_csv, write_geojson, write_geopackage
 from maps.merge import Damages
+from maps.network import Network
 from maps.passes import surveyed
+from maps.results import map_tables
+from maps.roads import Roads
+from maps.rules import default_rules
+from maps.survey import Survey
 from maps.webmap import write_map
 from roaddamage import __version__
 from roaddamage.doubts import finite
@@ -56,6 +62,7 @@ class Job:
     vehicle: Path | None = None
     basemap: BaseMap | None = None
     within: shapely.Geometry | None = None
+    roads: Roads | None = None
 
 
 @dataclass(frozen=True)
@@ -115,15 +122,20 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
         for result in results:
             known.add(result.sightings)
         ways = [_way(result, model.image_px) for result in results]
-        damages = surveyed(known, ways).damages
+        counted = surveyed(known, ways)
+        damages = counted.damages
         driven = [_driven(result) for result in results]
+        survey = Survey(ways, driven, {one.drive.name: one.sightings for one in results})
+        roads = job.roads or roads_of(survey)
+        told = assess(survey, Network(roads, default_rules().lanes), default_rules(), counted)
         writing = time.perf_counter()
         write_geopackage(folder / "damages.gpkg", damages, driven, ways, job.zone, translate)
         write_geojson(folder / "damages.geojson", damages, job.zone, translate)
         write_csv(folder / "damages.csv", damages, job.zone, translate)
         under = write_map(
-            folder / "map.html", damages, driven, evidence,
+            folder / "map.html", told.named, driven, evidence,
             zone=job.zone, language=job.language, translate=translate, basemap=job.basemap, within=job.within,
+            tables=map_tables(told, zone=job.zone, translate=translate), keep_left=told.network.keep_left,
         ).told(translate)  # fmt: skip
         report = _report(job, model, results, damages, refused, translate)
         report["seconds"]["write"] = round(time.perf_counter() - writing, 2)

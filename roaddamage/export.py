@@ -239,7 +239,7 @@ def _write_map(path: Path, job: ExportJob, told: Assessment, tables: Tables, tra
             for name in {Path(seen.evidence).name, Path(seen.crop).name} - {""}:
                 _link(folder / name, evidence / name)
     write_map(
-        path, told.damages, told.survey.driven, evidence, zone=job.zone, language=job.language,
+        path, told.named, told.survey.driven, evidence, zone=job.zone, language=job.language,
         translate=translate, basemap=job.basemap, tables=tables, keep_left=job.rules.lanes.keep == "left",
     )  # fmt: skip
 

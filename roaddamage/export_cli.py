@@ -13,12 +13,20 @@ from zoneinfo import ZoneInfo
 import typer
 
 from detector.errors import N_, Translate
-from roaddamage.common_options import BASEMAP, TIMEZONE, Language, basemap_named, errors_said, zone_named
+from roaddamage.common_options import (
+    BASEMAP,
+    ROADS,
+    ROADS_CRS,
+    TIMEZONE,
+    Language,
+    basemap_named,
+    crs_named,
+    errors_said,
+    zone_named,
+)
 from roaddamage.language import preferred_language, translation
 
 if TYPE_CHECKING:
-    from pyproj import CRS
-
     from maps.tables import Tables
     from roaddamage.export import ExportJob
 
@@ -93,14 +101,6 @@ FOLDERS = typer.Argument(metavar="DIR...", help=N_("Output folders of detect, or
 TO = typer.Option(help=N_("Form to write; may be given several times."))
 OUT = typer.Option(
     metavar="DIR", help=N_("Folder for the files; what an earlier export wrote there is replaced.")
-)
-ROADS = typer.Option(
-    metavar="FILE",
-    envvar="ROADDAMAGE_ROADS",
-    help=N_("The roads' centre lines [default: the ways driven]."),
-)
-ROADS_CRS = typer.Option(
-    metavar="EPSG:N", help=N_("Coordinate system of a road file that states none, such as EPSG:6677.")
 )
 ROADS_COLUMNS = typer.Option(
     metavar="NAME=COLUMN,...",
@@ -220,7 +220,7 @@ def _job(
     language = (lang or Language(preferred_language())).value
     translate = translation(language)
     since_utc_s, within = _day(since, zone, "--since"), _area(bbox)
-    projection, columns = _projection(roads_crs), _columns(roads_columns)
+    projection, columns = crs_named(roads_crs), _columns(roads_columns)
     with errors_said(translate):
         job = ExportJob(
             folders=folders, forms=[form.value for form in dict.fromkeys(to)], out=out,
@@ -295,20 +295,6 @@ def _area(text: str | None) -> tuple[float, float, float, float] | None:
     if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         raise typer.BadParameter("--bbox: west has to be below east, and south below north, in degrees")
     return west, south, east, north
-
-
-def _projection(text: str | None) -> CRS | None:
-    import pyproj
-    from pyproj.exceptions import CRSError
-
-    if text is None:
-        return None
-    try:
-        return pyproj.CRS.from_user_input(text)
-    except CRSError as error:
-        raise typer.BadParameter(
-            f"--roads-crs: {text!r} is no coordinate system; one is EPSG:6677"
-        ) from error
 
 
 def _columns(text: str | None) -> dict[str, str] | None:

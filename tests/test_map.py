@@ -396,6 +396,7 @@ def _miss(day: int, detectable: float = 0.9) -> Miss:
         pytest.param([_sighting(60)], [], "driven for the first time", id="never passed before"),
         pytest.param([_sighting(0), _sighting(60)], [], "unchanged", id="seen on both"),
         pytest.param([_sighting(0), _sighting(60, width_m=0.9)], [], "worse", id="wider than the errors"),
+        pytest.param([_sighting(0, width_m=0.9), _sighting(60)], [], "better", id="narrower than the errors"),
         pytest.param(
             [_sighting(0), _sighting(60, width_m=0.7)], [], "unchanged", id="wider within the errors"
         ),

@@ -2,10 +2,10 @@
 'use strict';
 
 (function (rd) {
-  rd.CHANGES = ['fresh', 'worse', 'same', 'repaired', 'unclear', 'first', 'undriven'];
+  rd.CHANGES = ['fresh', 'worse', 'same', 'better', 'repaired', 'unclear', 'first', 'undriven'];
   // What calls for a look comes first in the list.
-  rd.CHANGE_RANK = [0, 1, 6, 2, 3, 4, 5];
-  const [FRESH, WORSE, SAME, REPAIRED, UNCLEAR, FIRST, UNDRIVEN] = rd.CHANGES.keys();
+  rd.CHANGE_RANK = [0, 1, 7, 4, 2, 3, 5, 6];
+  const [FRESH, WORSE, SAME, BETTER, REPAIRED, UNCLEAR, FIRST, UNDRIVEN] = rd.CHANGES.keys();
   rd.NO_CHANGE = 255;
   // As in maps/passes.py: what one sighting is worth, how often nothing is seen as something, how soon repairs come.
   const BEGIN = 0.98;
@@ -51,9 +51,10 @@
     return [sum / weights, error / count];
   }
 
-  function grew(told, before, after) {
+  function grown(told, before, after) {
     const [first, firstSd] = mean(told, before), [second, secondSd] = mean(told, after);
-    return second - first > SURE * Math.max(Math.hypot(firstSd, secondSd), 0.01);
+    const sure = SURE * Math.max(Math.hypot(firstSd, secondSd), 0.01);
+    return second - first > sure ? WORSE : first - second > sure ? BETTER : SAME;
   }
 
   // A column of places in CHANGES; NO_CHANGE for what was first seen later than `second`, or has no date.
@@ -84,7 +85,7 @@
       if (!before.length) kinds[i] = passedBefore ? FRESH : FIRST;
       else if (misses >= FEWEST_MISSES && there < GONE) kinds[i] = REPAIRED;
       else if (after.length) {
-        kinds[i] = grew(told, before, after) ? WORSE : SAME;
+        kinds[i] = grown(told, before, after);
       } else kinds[i] = misses ? UNCLEAR : UNDRIVEN;
     }
     return kinds;
