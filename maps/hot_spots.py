@@ -140,7 +140,8 @@ def _compared(
     rate = total.sum() / km.sum()
     standard = (total - rate * km) / np.sqrt(rate * km)
     graph = Graph.from_sparse(coo_array(near))
-    found = G_Local(standard, graph, transform="B", star=True, permutations=0)
+    # Gi* is a share of the sum, so of what is positive; its z is the same whatever is added to all.
+    found = G_Local(standard - standard.min() + 1, graph, transform="B", star=True, permutations=0)
     z = np.asarray(found.Zs, float)
     # By chance damages fall by Poisson's law, each weighing by itself: cumulants of their sum are rate × moments.
     mean, square, cube = moments
