@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,16 @@ import shapely
 from numpy.typing import NDArray
 
 from datasets.city import SIZES_M, Receiver
-from detector.classes import ALLIGATOR_CRACK, CLASSES, severity
+from detector.classes import ALLIGATOR_CRACK, CLASSES, POTHOLE, severity
+from detector.errors import Translate
 from detector.sightings import FILL, Sighting
 from detector.trajectory import LocalFrame
 from maps.coverage import Way
-from maps.exports import Driven
+from maps.exports import Driven, write_geopackage
 from maps.network import Network
 from maps.on_roads import OnRoads
 from maps.roads import Roads
-from maps.survey import Survey
+from maps.survey import FILE, Survey
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -87,10 +89,14 @@ def damages(
     real = _strewn(network, rng, per_km)
     if not false_per_km:
         return real
-    false = replace(_strewn(network, rng, false_per_km))
-    false = replace(false, real=np.zeros(len(false), bool))
+    false = _strewn(network, rng, false_per_km)
+    return both(real, replace(false, real=np.zeros(len(false), bool)))
+
+
+def both(one: Truth, other: Truth) -> Truth:
+    """The damages of two truths."""
     return Truth(
-        *(np.concatenate([getattr(real, name), getattr(false, name)]) for name in real.__dataclass_fields__)
+        *(np.concatenate([getattr(one, name), getattr(other, name)]) for name in Truth.__dataclass_fields__)
     )
 
 
@@ -317,6 +323,30 @@ def survey_of(drives: Sequence[MadeDrive]) -> Survey:
         {one.way.drive: one.sightings for one in drives},
         {one.way.drive: Path(one.way.drive) for one in drives},
     )
+
+
+def write_results(folder: Path, drives: Sequence[MadeDrive], zone: tzinfo, translate: Translate) -> None:
+    """The drives as an output folder of `detect`, as far as exports read it; no pictures are there to show."""
+    counted = survey_of(drives).counted()
+    folder.mkdir(parents=True)
+    write_geopackage(
+        folder / FILE,
+        counted.damages,
+        [one.driven for one in drives],
+        [one.way for one in drives],
+        zone,
+        translate,
+    )
+
+
+def later(network: Network, truth: Truth, rng: np.random.Generator, per_km: float) -> Truth:
+    """The same damages a year on: a third of cracks longer and wider, one in eight gone, as many to the lane-km new."""
+    grown = (rng.random(len(truth)) < 0.35)[:, None] & (truth.class_id != POTHOLE)[:, None]
+    size = np.column_stack([truth.length_m, truth.width_m]) * np.where(
+        grown, rng.uniform(1.3, 1.8, (len(truth), 1)), 1.0
+    )
+    left = replace(truth, length_m=size[:, 0], width_m=size[:, 1]).pick(rng.random(len(truth)) >= 0.12)
+    return both(left, damages(network, rng, per_km))
 
 
 def as_they_are(truth: Truth) -> OnRoads:

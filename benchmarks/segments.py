@@ -17,6 +17,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import shapely
@@ -26,11 +27,14 @@ from benchmarks.road_survey import (
     MadeDrive,
     Truth,
     as_they_are,
+    both,
     damages,
     drive,
     grid_town,
+    later,
     place,
     survey_of,
+    write_results,
 )
 from datasets.city import Receiver
 from maps.assessment import Assessment, assess
@@ -66,13 +70,23 @@ def network_of(path: Path | None, rules: Rules) -> Network:
 
 
 def drives_over(
-    network: Network, truth: Truth, rng: np.random.Generator, km: float, gps_m: float, days: float = 2.0
-) -> list[MadeDrive]:
+    network: Network, truth: Truth, rng: np.random.Generator, km: float, gps_m: float, days: float = 2.0,
+    from_day: float = 0.0,
+) -> list[MadeDrive]:  # fmt: skip
     """Drives of 10 km, some days apart, by a receiver wrong by so much (root mean square of the distance)."""
     receiver = Receiver(wander_m=gps_m / np.sqrt(2))
     count = max(round(km * 1000 / DRIVE_M), 1)
     return [
-        drive(network, truth, rng, f"d{number:03d}", DRIVE_M, number * days, recall=RECALL, receiver=receiver)
+        drive(
+            network,
+            truth,
+            rng,
+            f"d{from_day:04.0f}-{number:03d}",
+            DRIVE_M,
+            from_day + number * days,
+            recall=RECALL,
+            receiver=receiver,
+        )
         for number in range(count)
     ]
 
@@ -215,18 +229,8 @@ def _hot_run(task: tuple[Path | None, int, float, int]) -> tuple[int, int, int, 
     near = neighbours(network, 1)
     planted = np.zeros(0, np.int64)
     if spots:
-        seen, _ = exposure(network, [one.way for one in drives])
-        piece = network.long.at(seen.line, seen.begin_m)
-        lane_m = np.bincount(piece, (seen.share * seen.length_m).sum(0), minlength=len(network.long))
-        chosen = np.flatnonzero(lane_m > 120)
-        planted = rng.choice(chosen, spots, replace=False)
-        more = _planted(network, rng, near, planted)
-        truth = Truth(
-            *(
-                np.concatenate([getattr(truth, name), getattr(more, name)])
-                for name in Truth.__dataclass_fields__
-            )
-        )
+        planted = rng.choice(_often_seen(network, drives), spots, replace=False)
+        truth = both(truth, _planted(network, rng, near, planted))
         rng = np.random.default_rng(seed)
         damages(network, rng, PER_KM, FALSE_SHARE * PER_KM)
         drives = drives_over(network, truth, rng, km, 4.0)
@@ -236,6 +240,14 @@ def _hot_run(task: tuple[Path | None, int, float, int]) -> tuple[int, int, int, 
     within[(near @ (near[:, planted].sum(1) > 0)) > 0] = bool(spots)
     found = sum(bool(called[near.indices[near.indptr[one] : near.indptr[one + 1]]].any()) for one in planted)
     return int(called.sum()), int((called & ~within).sum()), found, len(planted)
+
+
+def _often_seen(network: Network, drives: list[MadeDrive]) -> NDArray[np.intp]:
+    """Pieces of 100 m of which drives saw more than a whole lane."""
+    seen, _ = exposure(network, [one.way for one in drives])
+    piece = network.long.at(seen.line, seen.begin_m)
+    lane_m = np.bincount(piece, (seen.share * seen.length_m).sum(0), minlength=len(network.long))
+    return np.flatnonzero(lane_m > 120)
 
 
 def _planted(network: Network, rng: np.random.Generator, near: Any, planted: Any) -> Truth:
@@ -305,6 +317,21 @@ def cost() -> list[dict[str, str]]:
     return rows
 
 
+def made_years(network: Network, folder: Path, km: float) -> None:
+    """Three yearly surveys of the same roads in folders of their own, with hot spots and what a year does."""
+    rng = np.random.default_rng(4)
+    near = neighbours(network, 1)
+    truth = damages(network, rng, PER_KM, FALSE_SHARE * PER_KM)
+    drives = drives_over(network, truth, rng, km, 4.0)
+    truth = both(
+        truth, _planted(network, rng, near, rng.choice(_often_seen(network, drives), SPOTS, replace=False))
+    )
+    for year in range(3):
+        drives = drives_over(network, truth, rng, km, 4.0, days=1.0, from_day=365.0 * year)
+        write_results(folder / f"{2024 + year}", drives, ZoneInfo("Asia/Tokyo"), str)
+        truth = later(network, truth, rng, 1.5)
+
+
 def _timed(made: Callable[[], Any]) -> tuple[Any, float]:
     began = time.perf_counter()
     return made(), time.perf_counter() - began
@@ -335,9 +362,15 @@ def main() -> None:
     parser.add_argument("--roads", type=Path, help="road file; without it a made town")
     parser.add_argument("--km", type=float, default=300.0)
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument(
+        "--results", type=Path, help="write three made years of surveys into this folder; measure nothing"
+    )
     parser.add_argument("--only", choices=("snapping", "ratios", "hot-spots", "cost"))
     given = parser.parse_args()
     rules = default_rules()
+    if given.results:
+        made_years(network_of(given.roads, rules), given.results, given.km)
+        return
     if given.only in (None, "snapping"):
         network = network_of(given.roads, rules)
         _print(f"Snapping, {given.km:g} km on {network.length_m.sum() / 1000:.1f} km of roads",
