@@ -120,7 +120,7 @@ def _plain_layers(path: Path, what: str, given: CRS | None, option: str) -> list
 
 def _told(path: Path, layer: str, *, alone: bool) -> str:
     """What a layer holds: by its columns, by its name, or by that of a file with no other layer."""
-    columns = {str(name).lower() for name in _info(path, layer)["fields"]}
+    columns = {str(name).lower() for name in layer_info(path, layer)["fields"]}
     if (
         columns & {"highway", "waterway", "landuse", "building", "railway", "natural"}
         and "fclass" not in columns
@@ -129,7 +129,8 @@ def _told(path: Path, layer: str, *, alone: bool) -> str:
     return told_by_name(layer) or (told_by_name(path.stem) if alone else "")
 
 
-def _info(path: Path, layer: str) -> dict[str, Any]:
+def layer_info(path: Path, layer: str) -> dict[str, Any]:
+    """What GDAL tells of a layer: `fields`, `crs` and more. Raises BaseMapError."""
     with _readable(path):
         info: dict[str, Any] = pyogrio.read_info(path, layer=layer, **_options(path))
     return info
@@ -140,8 +141,15 @@ def _layer_names(path: Path) -> list[str]:
         return [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
 
 
+def first_bounds(source: SourceLayer, count: int) -> NDArray[np.float64]:
+    """West, south, east and north of so many features, in their own coordinates (4, n). Raises BaseMapError."""
+    with _readable(source.path):
+        _, bounds = pyogrio.read_bounds(source.path, layer=source.layer, max_features=count)
+    return np.asarray(bounds, float)
+
+
 def _crs(path: Path, layer: str) -> CRS | None:
-    text = _info(path, layer)["crs"]
+    text = layer_info(path, layer)["crs"]
     try:
         return CRS.from_user_input(text) if text else None
     except CRSError:

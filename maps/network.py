@@ -13,8 +13,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from detector.trajectory import LocalFrame
-from maps.roads import Lines, Roads, in_metres
+from maps.roads import Lines, Roads, frame_around, in_metres
 from maps.rules import LaneRules
 
 Floats = NDArray[np.float64]
@@ -80,8 +79,7 @@ class Network:
     def __init__(self, roads: Roads, rules: LaneRules) -> None:
         self.roads = roads
         self.keep_left = rules.keep == "left"
-        west, south, east, north = shapely.total_bounds(roads.lines) if len(roads) else (0.0, 0.0, 0.0, 0.0)
-        self.frame = LocalFrame((west + east) / 2, (south + north) / 2)
+        self.frame = frame_around(roads.lines)
         self.lines: Lines = in_metres(roads.lines, self.frame)
         self.length_m: Floats = np.asarray(shapely.length(self.lines), float).reshape(-1)
         width, lanes, one = roads.width_m, roads.lanes, roads.oneway != 0
@@ -90,9 +88,7 @@ class Network:
         self.single = ~one & (
             (width < rules.two_from_m) | (np.isnan(width) & (lanes < 2)) | (unknown & by_kind)
         )
-        usual = np.where(
-            self.single | (one & np.isnan(lanes)), 1.0, np.where(np.isnan(lanes), 2.0, np.fmax(lanes, 1))
-        )
+        usual = np.where(self.single, 1.0, np.fmax(lanes, np.where(one, 1.0, 2.0)))
         lane = np.where(np.isnan(width), rules.width_m, width / usual)
         self.lane_m: Floats = np.where(
             self.single, np.fmax(lane, NARROWEST_M), np.clip(lane, NARROWEST_M, WIDEST_M)

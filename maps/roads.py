@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,14 +11,14 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
 from detector.errors import N_, RoadDamageError
 from detector.trajectory import LocalFrame
-from maps.basemap_sources import SourceLayer, batches, layers_of
+from maps.basemap_classes import told_by_name
+from maps.basemap_sources import SourceLayer, batches, first_bounds, layer_info, layers_of
 from maps.map_files import BaseMapError
 from maps.streets import Streets
 
@@ -39,6 +40,13 @@ DRIVEN_ON = frozenset(
     }
 )
 """Values of OpenStreetMap's `highway` that vehicles drive on."""
+NOT_DRIVEN_ON = frozenset(
+    (
+        *("footway", "path", "pedestrian", "steps", "cycleway", "bridleway"),
+        *("corridor", "construction", "proposed"),
+    )
+)
+"""Values of `highway`, and of Geofabrik's `fclass`, in other files made of OpenStreetMap that none drives on."""
 COLUMNS: dict[str, tuple[str, ...]] = {
     "id": ("路線番号", "路線コード", "路線cd", "道路番号", "rosen_no", "rosen_cd", "rosenno", "road_id", "road_no",
            "route_id", "ref", "id"),
@@ -52,8 +60,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "level": ("layer", "level"),
 }  # fmt: skip
 """What columns of road files are called, in small letters; the first that a file has counts."""
-FORWARD = frozenset(("yes", "true", "1", "f", "ft", "t", "あり", "有", "順方向"))
-BACKWARD = frozenset(("-1", "reverse", "b", "tf", "逆方向"))
+FORWARD = frozenset(("yes", "y", "true", "1", "f", "ft", "あり", "有", "順方向"))
+BACKWARD = frozenset(("-1", "reverse", "t", "tf", "逆方向"))
+"""F, T and B (both) are Geofabrik's; FT and TF those of other networks."""
+NO = frozenset(("no", "n", "false", "f", "0"))
+SAMPLE = 1000
+"""Features whose coordinates show whether they are degrees or metres."""
 
 
 class RoadsError(RoadDamageError):
@@ -118,19 +130,24 @@ def read_roads(
     name does not. `within` (west, south, east, north; EPSG:4326) leaves out what lies outside. Lines of one road
     that run on from one another become one. Raises RoadsError.
     """
-    if not path.is_file():
+    if not path.exists():
         raise RoadsError(N_("{path} does not exist."), path=path)
     try:
-        rows, others = _rows(path, crs, columns or {}, within)
+        rows, others, outside = _rows(path, crs, columns or {}, within)
     except BaseMapError as error:
         raise RoadsError(error.template, **error.values) from error
-    if not rows:
+    if outside and not rows:
+        raise RoadsError(
+            N_("None of the {count} road lines of {path} lies in the area asked for."),
+            path=path, count=outside,
+        )  # fmt: skip
+    metric, frame = _metric([row.line for row in rows])
+    long = shapely.length(metric) >= SHORTEST_M
+    if not long.any():
         raise RoadsError(
             N_("{path} has no road lines (features of other kinds: {count}). Give the roads' centre lines."),
             path=path, count=others,
         )  # fmt: skip
-    metric, frame = _metric([row.line for row in rows])
-    long = shapely.length(metric) >= SHORTEST_M
     keep = np.flatnonzero(long)
     twice = _drawn_twice(metric[keep], [rows[index].road for index in keep])
     told: list[RoadDamageError] = [
@@ -148,23 +165,25 @@ def read_roads(
 
 def _rows(
     path: Path, crs: CRS | None, columns: Mapping[str, str], within: Area | None
-) -> tuple[list[_Row], int]:
-    """The road lines of a file that touch an area, and how many features are no lines."""
+) -> tuple[list[_Row], int, int]:
+    """The road lines of a file that touch an area, how many features are no lines, and how many lines lie outside."""
     rows: list[_Row] = []
-    others = 0
+    others = outside = 0
     area = shapely.box(*within) if within else None
-    for source in _line_layers(path, crs):
+    sources = _line_layers(path, crs)
+    _check_columns(path, sources, columns)
+    for source in sources:
         _check_units(source)
         for batch in batches(source):
             for geometry, tags in zip(batch.geometry, batch.tags, strict=True):
-                if source.what == "osm" and not _drivable(tags):
+                if not _drivable(tags, source.what):
                     continue
                 lines = _lines(geometry)
                 others += not lines
-                rows.extend(
-                    _row(line, tags, columns) for line in lines if area is None or line.intersects(area)
-                )
-    return rows, others
+                inside = [line for line in lines if area is None or line.intersects(area)]
+                outside += len(lines) - len(inside)
+                rows.extend(_row(line, tags, columns) for line in inside)
+    return rows, others, outside
 
 
 def driven_roads(along: Streets) -> Roads:
@@ -185,30 +204,69 @@ def driven_roads(along: Streets) -> Roads:
 
 
 def _line_layers(path: Path, crs: CRS | None) -> list[SourceLayer]:
+    """The layers that hold roads: of several those named for them, if there are such. Raises RoadsError."""
     layers = layers_of(path, "roads", crs, "--roads-crs")
-    return [layer for layer in layers if layer.what != "osm" or layer.layer == "lines" or len(layers) == 1]
+    if any(layer.origin == "fgd" for layer in layers):
+        raise RoadsError(
+            N_(
+                "{path} is 基盤地図情報, which has the edges of roads and not their centre lines. Give a road ledger, or"
+                " OpenStreetMap."
+            ),
+            path=path,
+        )
+    named = [layer for layer in layers if _holds_roads(layer)]
+    return named or layers
+
+
+def _holds_roads(layer: SourceLayer) -> bool:
+    return layer.layer == "lines" if layer.what == "osm" else told_by_name(layer.layer) == "roads"
+
+
+def _check_columns(path: Path, sources: Sequence[SourceLayer], columns: Mapping[str, str]) -> None:
+    """Raise RoadsError where a column that was named is in none of the layers."""
+    if not columns or any(source.what == "osm" for source in sources):
+        return
+    there = [str(name) for one in sources for name in layer_info(path, one.layer)["fields"]]
+    lowered = {name.lower() for name in there}
+    for name in columns.values():
+        if name.lower() not in lowered:
+            raise RoadsError(
+                N_("{path} has no column {column}. Its columns are: {columns}."),
+                path=path, column=name, columns=", ".join(there) or "-",
+            )  # fmt: skip
 
 
 def _check_units(source: SourceLayer) -> None:
-    """Raise RoadsError where degrees are said to be metres: such a city is smaller than a table."""
-    if not source.crs.is_projected or source.what == "osm":
+    """Raise RoadsError where degrees are said to be metres (such a city is smaller than a table), or the reverse."""
+    if source.what == "osm":
         return
-    bounds = pyogrio.read_info(source.path, layer=source.layer, force_total_bounds=True)["total_bounds"]
-    if bounds is None or np.isnan(bounds).any():
+    bounds = first_bounds(source, SAMPLE)
+    reach = np.abs(bounds[:, np.isfinite(bounds).all(0)]).max(1, initial=0.0)
+    if not reach.any():
         return
-    west, south, east, north = bounds
-    if -180 <= west <= east <= 180 and -90 <= south <= north <= 90:
-        raise RoadsError(
-            N_(
-                "{path} says that its coordinates are metres ({crs}), but they are degrees. Set the layer's"
-                " coordinate system to longitude and latitude, such as EPSG:6668, and save it again."
-            ),
-            path=source.path, crs=source.crs.name,
-        )  # fmt: skip
+    degrees = bool((reach <= (180, 90, 180, 90)).all())
+    metres = bool(reach.max() > 180)  # else longitude and latitude may be the wrong way round
+    if not (degrees if source.crs.is_projected else metres):
+        return
+    if layer_info(source.path, source.layer)["crs"] is None:
+        told = N_("{path}: its coordinates are not those of {crs}. Give the right one with {option}.")
+    elif degrees:
+        told = N_(
+            "{path} says that its coordinates are metres ({crs}), but they are degrees. Set the layer's"
+            " coordinate system to longitude and latitude, such as EPSG:6668, and save it again."
+        )
+    else:
+        told = N_(
+            "{path} says that its coordinates are degrees ({crs}), but they are metres. Set the layer's"
+            " coordinate system to the one they are in, such as EPSG:6677, and save it again."
+        )
+    raise RoadsError(told, path=source.path, crs=source.crs.name, option=source.option)
 
 
-def _drivable(tags: Mapping[str, str]) -> bool:
-    return tags.get("highway") in DRIVEN_ON and tags.get("area") != "yes"
+def _drivable(tags: Mapping[str, str], what: str) -> bool:
+    if what == "osm":
+        return tags.get("highway") in DRIVEN_ON and tags.get("area") != "yes"
+    return tags.get("highway", tags.get("fclass")) not in NOT_DRIVEN_ON
 
 
 def _lines(geometry: shapely.Geometry | None) -> list[shapely.LineString]:
@@ -226,37 +284,53 @@ def _row(line: shapely.LineString, tags: Mapping[str, str], columns: Mapping[str
         names = (columns[what].lower(),) if what in columns else COLUMNS[what]
         return next((tags[name].strip() for name in names if name in tags), "")
 
-    oneway = told("oneway").lower()
+    oneway = told("oneway").lower().removesuffix(".0")
     circles = tags.get("junction") in ("roundabout", "circular") or tags.get("highway") == "motorway"
-    forward = oneway in FORWARD or (circles and oneway != "no")
-    bridge = tags.get("bridge", "no") != "no"
-    tunnel = tags.get("tunnel", "no") != "no"
-    level = _number(told("level"))
+    forward = oneway in FORWARD or (circles and not oneway)
+    bridge, tunnel = (tags.get(name, "no").lower() not in NO for name in ("bridge", "tunnel"))
     return _Row(
         line=line,
-        road_id=told("id"),
+        road_id=told("id").removesuffix(".0"),  # a table with gaps has its whole numbers as floats
         name=told("name"),
         kind=told("kind"),
         width_m=_number(told("width")),
         lanes=_number(told("lanes")),
         oneway=-1 if oneway in BACKWARD else int(forward),
         traffic=_number(told("traffic")),
-        level=int(bridge) - int(tunnel) if np.isnan(level) else int(np.clip(level, -9, 9)),
+        level=_level(told("level")) or int(bridge) - int(tunnel),
     )
 
 
 def _number(text: str) -> float:
-    """The first number of a text such as "5.5 m" or "1,200"; NaN where there is none, or none above 0."""
-    found = re.search(r"-?\d+(\.\d+)?", text.replace(",", ""))
-    value = float(found[0]) if found else float("nan")
-    return value if value else float("nan")
+    """The first number of a text such as "5.5 m", "５．５ｍ" or "1,200"; NaN where there is none, or not above 0."""
+    plain = unicodedata.normalize("NFKC", text).replace(",", "")
+    found = re.search(r"((?<!\w)-)?\d+(\.\d+)?", plain)
+    value = float(found[0]) if found else 0.0
+    return value if value > 0 else float("nan")
+
+
+def _level(text: str) -> int:
+    """The level that a text is; 0 for others, such as the layer of a drawing."""
+    found = re.fullmatch(r"([+-]?\d)(\.0+)?", text)
+    return int(found[1]) if found else 0
 
 
 def _metric(lines: Sequence[shapely.LineString]) -> tuple[Lines, LocalFrame]:
     every = np.array([*lines, None], object)[:-1]
-    west, south, east, north = shapely.total_bounds(every)
-    frame = LocalFrame((west + east) / 2, (south + north) / 2)
+    frame = frame_around(every)
     return in_metres(every, frame), frame
+
+
+def frame_around(lines: Lines) -> LocalFrame:
+    """A metric frame in the middle of lines in EPSG:4326, on either side of the 180th meridian too."""
+    points = shapely.get_coordinates(lines)
+    points = points[np.isfinite(points).all(1)]
+    if not len(points):
+        return LocalFrame(0.0, 0.0)
+    first = points[0, 0]
+    east = (points[:, 0] - first + 180) % 360 - 180
+    lon = first + (east.min() + east.max()) / 2
+    return LocalFrame(float((lon + 180) % 360 - 180), float(points[:, 1].min() + points[:, 1].max()) / 2)
 
 
 def in_metres(lines: Lines, frame: LocalFrame) -> Lines:
@@ -332,11 +406,12 @@ def _numbered(ids: Iterable[str]) -> list[str]:
     """Road numbers, each once: parts of a road are 12-1, 12-2 and so on, roads without number R00001 and so on."""
     given = list(ids)
     parts, so_far = Counter(given), Counter[str]()
-    told = []
-    for one in given:
-        so_far[one] += 1
-        if not one:
-            told.append(f"R{so_far[one]:05d}")
-        else:
-            told.append(one if parts[one] == 1 else f"{one}-{so_far[one]}")
-    return told
+
+    def fresh(one: str) -> str:
+        while True:
+            so_far[one] += 1
+            name = f"{one}-{so_far[one]}" if one else f"R{so_far[one]:05d}"
+            if name not in parts:
+                return name
+
+    return [one if one and parts[one] == 1 else fresh(one) for one in given]

@@ -91,6 +91,7 @@ class _Candidates:
 
 def track(network: Network, ways: Sequence[Floats], accuracy_m: float) -> Track:
     """A drive's ways (each (n, 2) EPSG:4326) matched to the network; `accuracy_m` as in `Way`."""
+    ways = [way[np.isfinite(way).all(1)] for way in ways]
     parts = [_resampled(np.column_stack(network.frame.to_metres(*way.T))) for way in ways if len(way) > 1]
     parts = [part for part in parts if len(part[0])]
     if not parts:
@@ -186,6 +187,8 @@ def lane_aside(network: Network, line: Ints) -> tuple[Floats, Floats]:
 
 def _likeliest(network: Network, place: Floats, begins: NDArray[np.bool_], found: _Candidates) -> Ints:
     """The candidate of each place on the likeliest way through them all (Viterbi), -1 for none of them."""
+    if not len(found.line):
+        return np.full(len(place), -1, np.int64)
     driven = np.concatenate([[0.0], np.hypot(*np.diff(place, axis=0).T)])
     routes = _Routes(network)
     before_cost, before = np.zeros(1), np.array([-1])

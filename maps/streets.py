@@ -38,6 +38,8 @@ BESIDE_M = 25.0
 """A damage this near a stretch lies on it."""
 EARTH_RADIUS_M = 6_371_007.0
 LINE_TOLERANCE_M = 0.5
+CUT_LON = -33.5
+"""Where the plane begins and ends: a meridian that no road crosses, from Greenland's ice through the Atlantic."""
 
 
 @dataclass(frozen=True)
@@ -255,10 +257,12 @@ def _cuts(count: int) -> int:
 def _flat(lonlat: Floats) -> tuple[Floats, Floats]:
     """EPSG:4326 on a conformal plane (n, 2) that holds the whole world, and what its unit is in metres (n,)."""
     lon, lat = np.radians(lonlat).T
+    lon = (lon - np.radians(CUT_LON)) % (2 * np.pi)
     lat = np.clip(lat, -1.48, 1.48)
     return np.column_stack([lon, np.arcsinh(np.tan(lat))]) * EARTH_RADIUS_M, np.cos(lat)
 
 
 def _lonlat(flat: Floats) -> Floats:
     x, y = (flat / EARTH_RADIUS_M).T
-    return np.asarray(np.degrees(np.column_stack([x, np.arctan(np.sinh(y))])), float)
+    lon = (np.degrees(x) + CUT_LON + 180) % 360 - 180
+    return np.asarray(np.column_stack([lon, np.degrees(np.arctan(np.sinh(y)))]), float)
