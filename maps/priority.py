@@ -17,7 +17,7 @@ from maps.damage import Damage
 from maps.growth import YEAR_S
 from maps.on_roads import OnRoads
 from maps.roads import Roads
-from maps.rules import HotSpotRules, PriorityRules
+from maps.rules import PARTS, HotSpotRules, PriorityRules
 from maps.snapping import NO_ROAD
 
 Floats = NDArray[np.float64]
@@ -56,21 +56,17 @@ def priority(
         np.array(growth, float) / rules.growth_full_m2_a_year,
         age,
     )
-    points = [
-        100 * share[name] * np.clip(part, 0, 1)
-        for name, part in zip(("severity", "road", "growth", "age"), parts, strict=True)
-    ]
+    points = [100 * share[name] * np.clip(part, 0, 1) for name, part in zip(PARTS, parts, strict=True)]
     return Priority(*points)
 
 
 def road_part(roads: Roads, rules: PriorityRules) -> Floats:
     """How much each road carries, 0 to 1, and at the end what counts for no road, (lines + 1,)."""
     other = rules.kinds.get("other", 0.0)
-    kinds = np.array([rules.kinds.get(_plain(kind), other) for kind in roads.kind], float)
+    # A ramp counts as its road where it has no value of its own.
+    kinds = np.array(
+        [rules.kinds.get(kind, rules.kinds.get(kind.removesuffix("_link"), other)) for kind in roads.kind],
+        float,
+    )
     carried = np.where(np.isnan(roads.traffic), kinds, np.clip(roads.traffic / rules.traffic_full, 0, 1))
     return np.append(carried, other)
-
-
-def _plain(kind: str) -> str:
-    """A road's kind without what marks it as a ramp."""
-    return kind.removesuffix("_link")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from detector.classes import CODES, SEVERITIES
 from detector.errors import N_, RoadDamageError
 
 DEFAULTS = Path(__file__).with_name("rules.toml")
+STEPS = ("crack_ratio_percent", "rut_mm", "iri_mm_per_m")
+PARTS = ("severity", "road", "growth", "age")
 
 
 class RulesError(RoadDamageError):
@@ -77,7 +80,7 @@ class PriorityRules:
     @property
     def weights(self) -> dict[str, float]:
         """Of the parts, adding up to 1."""
-        parts = {name: getattr(self, name) for name in ("severity", "road", "growth", "age")}
+        parts = {name: getattr(self, name) for name in PARTS}
         total = sum(parts.values())
         return {name: value / total for name, value in parts.items()}
 
@@ -133,7 +136,9 @@ def _merged(defaults: dict[str, Any], given: dict[str, Any], path: Path, within:
                 N_("{path}: there is no setting {name}. `roaddamage rules` shows those there are."),
                 path=path, name=within + name,
             )  # fmt: skip
-        if isinstance(defaults.get(name), dict) and isinstance(value, dict):
+        if isinstance(defaults.get(name), dict):
+            if not isinstance(value, dict):
+                raise _not_so(path, within + name, value)
             value = _merged(defaults[name], value, path, f"{within}{name}.")
         merged[name] = value
     return merged
@@ -145,59 +150,69 @@ def _rules(table: dict[str, Any], path: Path) -> Rules:
         hints = get_type_hints(kind)
         parts[name] = kind(
             **{
-                one.name: _value(table[name][one.name], str(hints[one.name]), f"{name}.{one.name}", path)
+                one.name: _value(table[name][one.name], hints[one.name], f"{name}.{one.name}", path)
                 for one in fields(kind)
             }
         )
     return Rules(**parts)
 
 
-def _value(value: Any, hint: str, name: str, path: Path) -> Any:
+def _value(value: Any, kind: Any, name: str, path: Path) -> Any:
     """A value of the file as its field has it; RulesError where it is of another kind."""
     try:
-        if "dict" in hint and "tuple" in hint:
-            return {key: _numbers(one) for key, one in value.items()}
-        if "dict" in hint:
-            return {str(key): float(one) for key, one in value.items()}
-        if "tuple[str" in hint:
-            return tuple(str(one) for one in value)
-        if "tuple" in hint:
-            return _numbers(value)
-        if "str" in hint:
-            return str(value)
-        return int(value) if "int" in hint else float(value)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise RulesError(N_("{path}: {name} can't be {value}."), path=path, name=name, value=value) from error
+        return _as(value, kind)
+    except (TypeError, OverflowError) as error:
+        raise _not_so(path, name, value) from error
 
 
-def _numbers(values: Any) -> tuple[float, ...]:
-    if isinstance(values, str):
-        raise TypeError
-    return tuple(float(one) for one in values)
+def _not_so(path: Path, name: str, value: Any) -> RulesError:
+    return RulesError(N_("{path}: {name} can't be {value}."), path=path, name=name, value=value)
+
+
+def _as(value: Any, kind: Any) -> Any:
+    """The value as a number, a text, a list or a table; TypeError where it is none. Numbers may be whole."""
+    inner = get_args(kind)
+    if get_origin(kind) is dict and isinstance(value, dict):
+        return {key: _as(one, inner[1]) for key, one in value.items()}
+    if get_origin(kind) is tuple and isinstance(value, list):
+        return tuple(_as(one, inner[0]) for one in value)
+    if type(value) is kind or (kind is float and type(value) is int):
+        told = kind(value)
+        if kind is str or math.isfinite(told):
+            return told
+    raise TypeError
 
 
 def _checked(rules: Rules, path: Path) -> Rules:
     """Raise RulesError for values that make no sense."""
     condition, lanes, hot, priority = rules.condition, rules.lanes, rules.hot_spots, rules.priority
-    steps = (condition.crack_ratio_percent, condition.rut_mm, condition.iri_mm_per_m)
+    cell_m2 = condition.mesh_m**2 + 1e-9
+    parts = {f"priority.{name}": getattr(priority, name) for name in PARTS}
     checks = {
-        "condition": all(len(step) == 2 and 0 < step[0] < step[1] for step in steps),
+        **{f"condition.{name}": _rises(getattr(condition, name)) for name in STEPS},
         "condition.mesh_m": 0.1 <= condition.mesh_m <= 1.0,
+        "condition.one_crack_m2": 0 < condition.one_crack_m2 <= condition.more_cracks_m2,
+        "condition.more_cracks_m2": condition.more_cracks_m2 <= cell_m2,
+        "condition.pothole_m2": 0 <= condition.pothole_m2 <= cell_m2,
         "condition.least_seen_share": 0 < condition.least_seen_share <= 1,
         "lanes.width_m": 2.0 <= lanes.width_m <= 5.0,
+        "lanes.two_from_m": lanes.two_from_m >= 0,
         "lanes.keep": lanes.keep in ("left", "right"),
-        "hot_spots.weights": set(hot.weights) == set(CODES)
-        and all(len(row) == len(SEVERITIES) and min(row) >= 0 for row in hot.weights.values()),
+        "hot_spots.weights": all(
+            len(row) == len(SEVERITIES) and min(row) >= 0 for row in hot.weights.values()
+        ),
         "hot_spots.reach_segments": 1 <= hot.reach_segments <= 10,
-        "priority": min(priority.severity, priority.road, priority.growth, priority.age) >= 0
-        and priority.severity + priority.road + priority.growth + priority.age > 0,
+        "hot_spots.least_seen_m": hot.least_seen_m > 0,
+        **{name: part >= 0 for name, part in parts.items()},
+        "priority": sum(parts.values()) > 0,
         "priority.kinds": all(0 <= value <= 1 for value in priority.kinds.values()),
         "priority.growth_full_m2_a_year": priority.growth_full_m2_a_year > 0,
         "priority.age_full_years": priority.age_full_years > 0,
         "priority.traffic_full": priority.traffic_full > 0,
         "change.survey_gap_days": rules.change.survey_gap_days > 0,
-        "change.forecast_years": 0 < rules.change.forecast_years <= 10,
         "change.fewest_surveys": rules.change.fewest_surveys >= 3,
+        "change.least_years": rules.change.least_years > 0,
+        "change.forecast_years": 0 < rules.change.forecast_years <= 10,
     }
     for name, good in checks.items():
         if not good:
@@ -206,3 +221,8 @@ def _checked(rules: Rules, path: Path) -> Rules:
                 path=path, name=name,
             )  # fmt: skip
     return rules
+
+
+def _rises(steps: tuple[float, ...]) -> bool:
+    """Whether these are where Ⅱ and Ⅲ begin."""
+    return len(steps) == 2 and 0 < steps[0] < steps[1]
