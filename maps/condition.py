@@ -72,9 +72,14 @@ def _cells(network: Network, damages: OnRoads, rules: ConditionRules) -> tuple[I
     odds = np.bincount(cell[single], (weight / (1 - weight))[single], minlength=len(key))
     no_area, no_pothole, none = spared(kind == ALLIGATOR_CRACK), spared(kind == POTHOLE), spared(single)
     one = none * odds
-    cracks_m2 = rules.one_crack_m2 * one + rules.more_cracks_m2 * (1 - none - one)
-    cracks_m2 = (1 - no_area) * rules.more_cracks_m2 + no_area * cracks_m2
-    area_m2 = no_pothole * cracks_m2 + (1 - no_pothole) * np.maximum(cracks_m2, rules.pothole_m2)
+
+    def expected(least_m2: float) -> Floats:
+        """What cells count for their cracks, and no less than this."""
+        single_m2, whole_m2 = max(rules.one_crack_m2, least_m2), max(rules.more_cracks_m2, least_m2)
+        cracks_m2 = none * least_m2 + one * single_m2 + (1 - none - one) * whole_m2
+        return np.asarray((1 - no_area) * whole_m2 + no_area * cracks_m2, float)
+
+    area_m2 = no_pothole * expected(0.0) + (1 - no_pothole) * expected(rules.pothole_m2)
     lanes, along = key // (most[0] * most[1]), key // most[0] % most[1]
     return lanes // 2, np.where(lanes % 2, -1, 1), (along + 0.5) * mesh, area_m2
 
@@ -110,7 +115,7 @@ def _steps(middle: Floats, size: Floats, mesh: float, touched: NDArray[np.bool_]
     """First and last cell of a stretch so long about its middle, those within `room` alone."""
     low, high = (middle - size / 2) / mesh, (middle + size / 2) / mesh
     first = np.where(touched, np.floor(low), np.ceil(low - 0.5))
-    last = np.where(touched, np.floor(high), np.ceil(high - 0.5) - 1)
+    last = np.where(touched, np.ceil(high), np.ceil(high - 0.5)) - 1
     here = np.floor(middle / mesh)
     none = last < first
     first, last = np.where(none, here, first), np.where(none, here, last)

@@ -9,6 +9,7 @@ sizes, places, whether damages are there, what was missed, and how well the dete
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -184,12 +185,16 @@ def _elsewhere(network: Network, damages: OnRoads, piece: Ints, row: Ints) -> li
 
 
 def _nearest(line: Ints, at_m: Floats, of: Ints, chainage_m: Floats) -> Ints:
-    """The row of `line` and `at_m` (sorted by both) that is nearest along its line to each place."""
-    room = float(max(at_m.max(), chainage_m.max(initial=0.0))) + 1.0
-    key, wanted = line * room + at_m, of * room + chainage_m
+    """The row of `line` and `at_m` that is nearest along its line to each place."""
+    room = (
+        2 * float(max(at_m.max(), chainage_m.max(initial=0.0))) + 1.0
+    )  # no other line is as near as one's own
+    order = np.lexsort((at_m, line))
+    key, wanted = (line * room + at_m)[order], of * room + chainage_m
     after = np.clip(np.searchsorted(key, wanted), 0, len(key) - 1)
     before = np.maximum(after - 1, 0)
-    return np.asarray(np.where(wanted - key[before] < key[after] - wanted, before, after), np.int64)
+    nearer = np.abs(wanted - key[before]) < np.abs(key[after] - wanted)
+    return np.asarray(order[np.where(nearer, before, after)], np.int64)
 
 
 def _rates(sums: _Sums) -> tuple[Floats, Floats]:
@@ -266,12 +271,12 @@ def _judged(
 
 
 def _interval(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
-    """The middle 95 % of a gamma distribution with this mean and variance."""
+    """The middle 95 % of a gamma distribution with this mean and variance, and the mean where it is so skew as to lie above."""
     good = (mean > 0) & (variance > 0)
     shape = np.where(good, mean**2 / np.where(good, variance, 1.0), 1.0)
     scale = np.where(good, variance / np.where(good, mean, 1.0), 0.0)
     low, high = (scale * gammaincinv(shape, one) for one in (1 - SURE, SURE))
-    return np.where(good, low, mean), np.where(good, high, mean)
+    return np.where(good, low, mean), np.where(good, np.maximum(high, mean), mean)
 
 
 def _scattered(row: Ints, piece: Ints, values: Floats, count: int) -> Floats:
@@ -281,7 +286,7 @@ def _scattered(row: Ints, piece: Ints, values: Floats, count: int) -> Floats:
 
 def _by(values: Floats, of: Ints, count: int) -> Floats:
     """The sums of values (…, n) by where each belongs, (…, count)."""
-    flat = np.asarray(values, float).reshape(-1, values.shape[-1])
+    flat = np.asarray(values, float).reshape(math.prod(values.shape[:-1]), values.shape[-1])
     sums = np.stack([np.bincount(of, one, minlength=count) for one in flat])
     return np.asarray(sums.reshape(*values.shape[:-1], count), float)
 
