@@ -11,9 +11,9 @@ is called hot, no more than the stated share is so by chance (Benjamini and Hoch
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
-from esda import fdr
 from esda.getisord import G_Local
 from libpysal.graph import Graph
 from numpy.typing import NDArray
@@ -34,9 +34,10 @@ FALSE_DISCOVERY_RATES = (0.10, 0.05, 0.01)
 """Of all places called hot, so large a share may be so by chance."""
 FEWEST = 20
 """Fewer segments say nothing of what is usual."""
-TOUCH_M = 1.0
 ENDS_M = 3.0
+"""So near a junction the end of a piece touches it."""
 LEAST_SKEW = 1e-3
+LEAST_SPREAD = 1e-3
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,7 @@ def hot_spots(
     around, z, q, tail = (_spread(rows, values, count) for values in (around, z, _adjusted(p), p))
     level = np.zeros(count, np.int64)
     for share in FALSE_DISCOVERY_RATES:
-        sure = p <= fdr(p, share) if len(p) else np.zeros(0, bool)
-        level[rows[sure]] = round(100 * (1 - share))
+        level[q <= share] = round(100 * (1 - share))
     return HotSpots(compared, seen_m, rate, around, rate_all, z, tail, q, level)
 
 
@@ -110,7 +110,11 @@ def neighbours(network: Network, reach: int) -> csr_array:
     number = np.arange(count)
     on = number[:-1][pieces.line[1:] == pieces.line[:-1]]
     met = network.junctions
-    one, other = _meeting(pieces.at(met.line, met.at_m), pieces.at(met.other, met.other_m))
+    sides = [
+        (pieces.at(met.line, met.at_m + before), pieces.at(met.other, met.other_m + after))
+        for before, after in product((-ENDS_M, ENDS_M), repeat=2)
+    ]
+    one, other = _meeting(*(np.concatenate(side) for side in zip(*sides, strict=True)))
     begin, end = np.concatenate([on, one]), np.concatenate([on + 1, other])
     links = coo_array((np.ones(2 * len(begin)), (np.r_[begin, end], np.r_[end, begin])), shape=(count, count))
     step = (links + eye_array(count)).tocsr()
@@ -141,8 +145,11 @@ def _compared(
     standard = (total - rate * km) / np.sqrt(rate * km)
     graph = Graph.from_sparse(coo_array(near))
     # Gi* is a share of the sum, so of what is positive; its z is the same whatever is added to all.
-    found = G_Local(standard - standard.min() + 1, graph, transform="B", star=True, permutations=0)
-    z = np.asarray(found.Zs, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = G_Local(standard - standard.min() + 1, graph, transform="B", star=True, permutations=0)
+    # Where all are alike, or all are neighbours, none is hotter.
+    differ = (standard.std() > LEAST_SPREAD) & (near.sum(1) < len(km))
+    z = np.asarray(np.where(differ, found.Zs, 0.0), float)
     # By chance damages fall by Poisson's law, each weighing by itself: cumulants of their sum are rate × moments.
     mean, square, cube = moments
     second, third = square / mean, cube / mean
