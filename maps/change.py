@@ -77,7 +77,7 @@ def _change(
     missed_after = any(one.drive not in before for one in damage.missed)
     if not earlier:
         return Change.new if missed_before else Change.first
-    if damage.state == State.repaired:
+    if damage.state == State.repaired and missed_after:
         return Change.repaired
     if not later:
         return Change.unclear if missed_after else Change.not_surveyed

@@ -82,6 +82,7 @@ def forecasts(
     surveys: Sequence[tuple[float, Segments]], years_ahead: float, rules: ChangeRules
 ) -> tuple[float, list[list[Forecast]]]:
     """Of each segment of both directions, and for what year: `years_ahead` after the last survey (POSIX times)."""
+    surveys = sorted(surveys, key=lambda one: one[0])
     years = np.array([1970 + utc_s / YEAR_S for utc_s, _ in surveys], float)
     at_year = float(years[-1]) + years_ahead
     ratio = np.stack([told.crack_ratio for _, told in surveys])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from detector.classes import CLASSES, CODES, SEVERITIES
 from detector.errors import N_, Translate
 from maps.assessment import Assessment
-from maps.change import Change, Grown, SegmentChange, damage_change, segment_change
+from maps.change import Change, Grown, damage_change, segment_change
 from maps.condition import DIAGNOSES, diagnosis, mci_crack_only
 from maps.damage import State
 from maps.exports import CRS, EVIDENCE, damage_table, local_time
@@ -25,7 +25,7 @@ from maps.measured import Measured
 from maps.network import Network, Pieces, substrings
 from maps.segments import Segments, slot
 from maps.snapping import NO_ROAD
-from maps.tables import COLUMNS, Tables
+from maps.tables import COLUMNS, Column, Tables
 
 Ints = NDArray[np.int64]
 Area = tuple[float, float, float, float]
@@ -33,8 +33,13 @@ Area = tuple[float, float, float, float]
 ALONG = N_("from start to end")
 AGAINST = N_("from end to start")
 BOTH = N_("both")
+TRUTHS = frozenset(("growing",))
+WHOLE = frozenset((
+    "id", "rank", "level", "sightings", "passes", "drives", "damages", *CODES, "new", "worse", "unchanged", "better",
+    "probably_repaired", "unclear", "not_surveyed", "surveys",
+))  # fmt: skip
+"""Columns of truth values and of whole numbers; the `drives` of a damage are their names."""
 STRAYS_NAMED = 20
-MOST_REASONS = 3
 RATE_REASON = N_("{times} times the usual rate of {usual} weighted damages per lane-km")
 AROUND_REASON = N_("with its neighbours {times} times")
 KINDS_REASON = N_("on {metres} m of lane seen: {kinds}")
@@ -54,9 +59,10 @@ def tables_of(
         "segments_100m": _segments(told, told.long, long, zone, translate),
         "hot_spots": _hot_spots(told, translate),
     }
+    tables = _inside(tables, within)
     return Tables(
-        _inside(tables, within),
-        _facts(told, zone, translate),
+        tables,
+        _facts(told, tables, zone, translate),
         (*(one.message(translate) for one in told.survey.remarks), *_notes(told, translate)),
         _pictures(told),
     )
@@ -197,13 +203,16 @@ def _segments(
     nothing = np.full(len(piece), np.nan)
     rut = measured.rut_mm[row, piece] if measured else nothing
     iri = measured.iri_mm_per_m[row, piece] if measured else nothing
-    crack, low, high = (getattr(found, name)[row, piece] for name in ("crack_ratio", "low", "high"))
-    by_crack = diagnosis(np.round(crack, 1), rules.crack_ratio_percent)
+    # Classes go by the numbers as they are shown.
+    rut, iri = np.round(rut, 1), np.round(iri, 2)
+    crack, low, high = (
+        np.round(getattr(found, name)[row, piece], 1) for name in ("crack_ratio", "low", "high")
+    )
+    by_crack, best, most = (diagnosis(one, rules.crack_ratio_percent) for one in (crack, low, high))
     by_rut, by_iri = diagnosis(rut, rules.rut_mm), diagnosis(iri, rules.iri_mm_per_m)
     others = np.maximum(by_rut, by_iri)
-    # Without the crack ratio the worst of the rest says how bad it is at least; that is told as far as it goes.
-    worst = np.maximum(by_crack, others)
-    best, most = (diagnosis(one, rules.crack_ratio_percent) for one in (low, high))
+    # Without the crack ratio the worst of the rest says how bad it is at least, and nothing how bad at worst.
+    at_worst = np.where(np.isnan(crack), 0, np.maximum(most, others))
     seen = found.drives[row, piece] > 0
     columns = {
         **_road_columns(network, found.pieces, piece, direction, translate),
@@ -215,19 +224,19 @@ def _segments(
             for one, there in zip(found.last_utc_s[row, piece].tolist(), seen.tolist(), strict=True)
         ],
         **_class_counts(told, found, row, piece),
-        "crack_ratio": np.round(crack, 1),
-        "crack_ratio_low": np.round(low, 1),
-        "crack_ratio_high": np.round(high, 1),
+        "crack_ratio": crack,
+        "crack_ratio_low": low,
+        "crack_ratio_high": high,
         "crack_ratio_as_seen": np.round(found.as_seen[row, piece], 1),
-        "rut_mm": np.round(rut, 1),
-        "iri_mm_per_m": np.round(iri, 2),
+        "rut_mm": rut,
+        "iri_mm_per_m": iri,
         "measured_on": measured.measured_on[row, piece].tolist() if measured else [""] * len(piece),
         "class_crack": _names(by_crack),
         "class_rut": _names(by_rut),
         "class_iri": _names(by_iri),
-        "diagnosis": _names(worst),
+        "diagnosis": _names(np.maximum(by_crack, others)),
         "diagnosis_low": _names(np.maximum(best, others)),
-        "diagnosis_high": _names(np.maximum(most, others)),
+        "diagnosis_high": _names(at_worst),
         "mci_crack_only": np.round(mci_crack_only(crack), 1),
     }
     name = "segments_20m" if found is told.short else "segments_100m"
@@ -348,7 +357,7 @@ def _segment_change(
 
     columns = {
         **_road_columns(network, pieces, piece, direction, translate),
-        "change": [translate(str(one)) for one in _told(before, after, changed)[row, piece].tolist()],
+        "change": [translate(str(one)) for one in changed.change[row, piece].tolist()],
         "crack_ratio_before": at(before.long.crack_ratio),
         "crack_ratio_after": at(after.long.crack_ratio),
         "crack_ratio_change": at(changed.points),
@@ -370,13 +379,6 @@ def _segment_change(
     order = np.argsort(-np.nan_to_num(changed.points[row, piece], nan=-1e9), kind="stable")
     lines = geopandas.GeoSeries(_lines(network, pieces, piece, direction), crs=CRS)
     return _framed(pandas.DataFrame(columns), "change_segments", lines, order)
-
-
-def _told(before: Assessment, after: Assessment, changed: SegmentChange) -> NDArray[np.object_]:
-    """A segment that neither survey saw is not surveyed, and new to none."""
-    told = changed.change.copy()
-    told[np.isnan(before.long.crack_ratio) & np.isnan(after.long.crack_ratio)] = Change.not_surveyed
-    return told
 
 
 def _change_counts(both: Assessment, grown: Sequence[Grown]) -> dict[Change, Ints]:
@@ -414,11 +416,21 @@ def _framed(
     table: pandas.DataFrame, name: str, geometry: geopandas.GeoSeries | NDArray[np.object_],
     order: NDArray[np.intp] | None = None,
 ) -> geopandas.GeoDataFrame:  # fmt: skip
-    """A table with the columns it is to have, in their order, its rows in `order`."""
+    """A table with the columns it is to have, in their order and of their kinds, its rows in `order`."""
+    kinds = {one.name: _kind(name, one) for one in COLUMNS[name]}
     frame = geopandas.GeoDataFrame(
-        table[[one.name for one in COLUMNS[name]]], geometry=np.asarray(geometry), crs=CRS
+        table[list(kinds)].astype(kinds), geometry=np.asarray(geometry, object), crs=CRS
     )
     return frame if order is None else frame.iloc[order].reset_index(drop=True)
+
+
+def _kind(name: str, column: Column) -> type:
+    """Of the values of a column; a table without rows has no other way to tell."""
+    if column.digits is not None:
+        return float
+    if column.name in TRUTHS:
+        return bool
+    return int if column.name in WHOLE and (name, column.name) != ("damages", "drives") else str
 
 
 def _pictures(told: Assessment) -> dict[int, Path]:
@@ -436,13 +448,16 @@ def _picture_name(told: Assessment, drive: str, picture: str) -> str:
     return (folder / EVIDENCE / Path(picture).name).as_posix() if folder is not None and picture else ""
 
 
-def _facts(told: Assessment, zone: tzinfo, _: Translate) -> tuple[tuple[str, str], ...]:
+def _facts(
+    told: Assessment, tables: dict[str, geopandas.GeoDataFrame], zone: tzinfo, _: Translate
+) -> tuple[tuple[str, str], ...]:
+    """What was driven in all, and what of it these tables hold."""
     survey, network = told.survey, told.network
     days = [local_time(one, zone)[:10] for one in (survey.begin_utc_s, survey.end_utc_s) if one is not None]
-    lane_m = told.long.pieces.end_m - told.long.pieces.begin_m
-    judged = np.isfinite(told.long.crack_ratio)
+    segments, level = tables["segments_100m"], tables["hot_spots"]["level"]
+    judged_m = segments["length_m"][segments["crack_ratio"].notna()].sum()
     models = sorted({one.model for seen in survey.sightings.values() for one in seen})
-    levels = Counter(told.hot.level[told.hot.level > 0].tolist())
+    levels = Counter(level[level > 0].tolist())
     hot = ", ".join(f"{level} %: {levels[level]}" for level in sorted(levels, reverse=True))
     return (
         (_(N_("surveyed")), " – ".join(dict.fromkeys(days))),
@@ -450,8 +465,8 @@ def _facts(told: Assessment, zone: tzinfo, _: Translate) -> tuple[tuple[str, str
         (_(N_("driven (km)")), f"{sum(one.metres for one in survey.driven) / 1000:,.1f}"),
         (_(N_("roads (km)")), f"{network.length_m.sum() / 1000:,.1f}"),
         (_(N_("roads are")), _(N_("of the road file") if network.roads.given else N_("the ways driven"))),
-        (_(N_("lanes judged (km)")), f"{(judged * lane_m).sum() / 1000:,.1f}"),
-        (_(N_("damages")), f"{len(told.damages):,}"),
+        (_(N_("lanes judged (km)")), f"{judged_m / 1000:,.1f}"),
+        (_(N_("damages")), f"{len(tables['damages']):,}"),
         (_(N_("hot spots by significance")), hot or _(N_("none"))),
         (_(N_("model")), ", ".join(models)),
     )
