@@ -74,6 +74,11 @@ def text_width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(one) in "WFA" else 1 for one in text)
 
 
+def lines_of(text: str, width: int) -> int:
+    """On how many lines a text stands in a column so many characters wide, a little more than it needs."""
+    return sum(1 + text_width(line) // (width - 5) for line in text.split("\n"))
+
+
 def shortened(text: str, width: int) -> str:
     """The text, or as much of it and "…" as is so many half-width characters wide."""
     if text_width(text) <= width:

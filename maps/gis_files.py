@@ -31,6 +31,7 @@ GEOJSON_GRID_DEG = 1e-7
 """About a centimetre."""
 AT_ONCE = 10_000
 """Rows that are features in memory at a time."""
+FIELDS = "fields.csv"
 MOST_BYTES = 254
 """Of a text in a Shapefile."""
 CODE_PAGES = {SHIFT_JIS: "932"}
@@ -72,7 +73,7 @@ def write_shapefiles(
     for layer in in_coordinates(tables, crs):
         _save_shapefile(folder / f"{layer.name}.shp", layer, encoding)
         fields += [(layer.name, one.short, one.name, translate(one.heading)) for one in layer.columns]
-    with (folder / "fields.csv").open("w", encoding=codec(encoding), newline="") as file:
+    with (folder / FIELDS).open("w", encoding=codec(encoding), newline="") as file:
         csv.writer(file).writerows([encodable(one, encoding) for one in row] for row in fields)
 
 

@@ -1,6 +1,7 @@
 """The inspection record: a sheet laid out like 舗装点検記録様式 (舗装点検要領, 国土交通省 道路局, 2016), a row 100 m.
 
-Road after road, each under a head with what a record needs. What an inspector has to decide is left blank.
+Road after road, each under a head with what a record needs; those of which nothing was seen or measured are in the
+lists alone. What an inspector has to decide is left blank.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ def add_inspection_record(book: Workbook, layer: Layer, translate: Translate) ->
     sheet.append([text_cell(sheet, _(about))])
     sheet.append([heading_cell(sheet, _(column.heading)) for column in shown])
     for __, rows in layer.table.groupby(["road_id", "road", "direction"], sort=False):
+        if not ((rows["seen_share"] > 0) | (rows["measured_on"] != "") | (rows["diagnosis"] != "")).any():
+            continue
         rows = rows.assign(action="", remarks=[_remarks(row, _) for row in rows.to_dict("records")])
         for head in _heads(sheet, rows, _):
             sheet.append(head)

@@ -6,7 +6,7 @@ Written with the standard library: GDAL's driver has one layer a file, and nothi
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,20 @@ from detector.errors import Translate
 from maps.coordinates import WGS84, Layer, in_coordinates
 from maps.tables import TITLES, Tables
 
-LINE_COLOUR, LINE_PX = "#d55e00", 4
-LINES = "lines"
-"""The style of every line; points have that of their class."""
+LINE_PX = 4
+LINES, HOT = "lines", "hot"
+DIAGNOSES = {"Ⅰ": "diagnosis-1", "Ⅱ": "diagnosis-2", "Ⅲ": "diagnosis-3"}
+COLOURS = {
+    **{row.code: row.colour for row in CLASSES},
+    **dict(
+        zip(
+            (LINES, *DIAGNOSES.values(), HOT),
+            ("#6f7782", "#3d93c4", "#f0a000", "#a3001f", "#7b2d8b"),
+            strict=True,
+        )
+    ),
+}
+"""Colour by style, those of the map page: points by class, segments by diagnosis, hot spots, and other lines."""
 
 
 def write_kml(path: Path, tables: Tables, translate: Translate) -> None:
@@ -36,7 +47,7 @@ def write_kml(path: Path, tables: Tables, translate: Translate) -> None:
         xml = XMLGenerator(file, "utf-8", short_empty_elements=True)
         xml.startDocument()
         with _element(xml, "kml", xmlns="http://www.opengis.net/kml/2.2"), _element(xml, "Document"):
-            for name, colour in {**{row.code: row.colour for row in CLASSES}, LINES: LINE_COLOUR}.items():
+            for name, colour in COLOURS.items():
                 _write_style(xml, name, colour)
             for layer in in_coordinates(tables, CRS.from_epsg(WGS84)):
                 with _element(xml, "Folder"):
@@ -48,15 +59,20 @@ def _write_rows(xml: XMLGenerator, layer: Layer, translate: Translate) -> None:
     headings = [html.escape(translate(column.heading)) for column in layer.columns]
     names = [column.name for column in layer.columns]
     title = names.index("segment" if "id" not in names else "id")
-    style = names.index("class") if "class" in names else None
     values = (layer.table[name].tolist() for name in names)
     for shape, *row in zip(layer.table.geometry, *values, strict=True):
         told = [_told(one, column.digits) for one, column in zip(row, layer.columns, strict=True)]
         with _element(xml, "Placemark"):
             _write(xml, "name", told[title])
             _write(xml, "description", _description(headings, told))
-            _write(xml, "styleUrl", f"#{LINES if style is None else row[style]}")
+            _write(xml, "styleUrl", f"#{_style(dict(zip(names, row, strict=True)))}")
             _write_shape(xml, shape)
+
+
+def _style(row: Mapping[str, Any]) -> str:
+    if "class" in row:
+        return str(row["class"])
+    return HOT if row.get("level", 0) > 0 else DIAGNOSES.get(row.get("diagnosis", ""), LINES)
 
 
 def _told(value: Any, digits: int | None) -> str:

@@ -53,8 +53,8 @@ WORDS: dict[str, str] = {
     "change_damages": N_("Damages by change"),
     "change_segments": N_("Segments of 100 m"),
     "mean": N_("Mean crack ratio of the {km} km that both surveys saw: {before} % before, {after} % after."),
-    "worst": N_("Segments whose crack ratio grew most"),
-    "none_worse": N_("The crack ratio grew on no segment that both surveys saw."),
+    "worst": N_("Segments whose crack ratio grew most, beyond its error"),
+    "none_worse": N_("The crack ratio grew beyond its error on no segment that both surveys saw."),
     "crack_ratio": N_("crack ratio (%)"),
     "before": N_("before"),
     "after": N_("after"),
@@ -216,11 +216,11 @@ def _changed(table: pandas.DataFrame | None) -> list[tuple[str, int]] | None:
 
 
 def _worst(segments: pandas.DataFrame | None) -> Row | None:
-    """Segments whose crack ratio grew most, how many more grew, and what it is in the mean of all that both saw."""
+    """Segments whose crack ratio surely grew, how many more did, and what it is in the mean of all that both saw."""
     if segments is None:
         return None
     both = segments[segments["crack_ratio_change"].notna()]
-    grew = both[both["crack_ratio_change"] > 0]
+    grew = both[both["change_low"] > 0]
     grew = grew.sort_values("crack_ratio_change", ascending=False, kind="stable")
     metres = float(both["length_m"].sum())
     before, after = (

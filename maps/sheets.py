@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas
@@ -15,7 +16,7 @@ from openpyxl.utils import get_column_letter
 from pyproj import CRS
 
 from detector.errors import N_, Translate
-from maps.cells import A3, GRID, column_cells, heading_cell, lay_out, text_cell, width_of
+from maps.cells import A3, GRID, column_cells, heading_cell, lay_out, lines_of, text_cell, width_of
 from maps.coordinates import Layer, in_coordinates, is_text
 from maps.inspection_record import SEGMENTS_SHOWN, add_inspection_record
 from maps.tables import TITLES, Tables
@@ -24,6 +25,8 @@ from maps.texts import UTF_8, codec, encodable, safe_text
 MOST_ROWS = 1_048_576
 """Of a sheet (Excel's limit)."""
 HEADING_PT = 60
+LABEL_WIDTH, FACT_WIDTH, LINE_PT = 36, 90, 19
+"""Of the overview: columns in characters, and the height of a line."""
 
 
 def write_csv(folder: Path, tables: Tables, crs: CRS, translate: Translate, encoding: str = UTF_8) -> None:
@@ -50,6 +53,15 @@ def save_csv(path: Path, table: pandas.DataFrame, headings: Sequence[str], encod
 def write_workbook(path: Path, tables: Tables, crs: CRS, translate: Translate) -> None:
     """An Excel workbook: overview, inspection record, and a list a table (long ones on several sheets)."""
     book = Workbook(write_only=True)
+    try:
+        _add_sheets(book, tables, crs, translate)
+        book.save(path)
+    except BaseException:
+        _abandon(book)
+        raise
+
+
+def _add_sheets(book: Workbook, tables: Tables, crs: CRS, translate: Translate) -> None:
     _add_overview(book, tables, crs, translate)
     shown = {name: table for name, table in tables.tables.items() if name == SEGMENTS_SHOWN}
     for layer in in_coordinates(Tables(shown), crs):
@@ -58,7 +70,15 @@ def write_workbook(path: Path, tables: Tables, crs: CRS, translate: Translate) -
         for number, part in enumerate(_parts(layer.table), 1):
             title = translate(TITLES[layer.name])
             _add_list(book, layer, part, title if number == 1 else f"{title} ({number})", translate)
-    book.save(path)
+
+
+def _abandon(book: Workbook) -> None:
+    """Close what is open of a workbook that is not to be, else Python tells of that on standard error."""
+    for sheet in book.worksheets:
+        with suppress(Exception):
+            sheet.close()
+        with suppress(Exception):
+            sheet._writer.xf.close()
 
 
 def _parts(table: pandas.DataFrame) -> Iterator[pandas.DataFrame]:
@@ -70,7 +90,7 @@ def _parts(table: pandas.DataFrame) -> Iterator[pandas.DataFrame]:
 
 def _add_overview(book: Workbook, tables: Tables, crs: CRS, translate: Translate) -> None:
     sheet = book.create_sheet(translate(N_("Overview")))
-    lay_out(sheet, [30, 90], heading_row=1)
+    lay_out(sheet, [LABEL_WIDTH, FACT_WIDTH], heading_row=1)
     facts = [
         *tables.facts,
         (translate(N_("Coordinates")), f"{crs.name} (EPSG:{crs.to_epsg()})"),
@@ -80,7 +100,8 @@ def _add_overview(book: Workbook, tables: Tables, crs: CRS, translate: Translate
     sheet.append([text_cell(sheet, translate(N_("Road damage survey")), size=16, bold=True)])
     sheet.append([text_cell(sheet, translate(N_("Proposals of a model; a person decides.")))])
     sheet.append([])
-    for label, value in facts:
+    for row, (label, value) in enumerate(facts, 4):
+        sheet.row_dimensions[row].height = LINE_PT * lines_of(value, FACT_WIDTH)
         sheet.append([text_cell(sheet, label, bold=True), text_cell(sheet, value, wrap=True)])
 
 

@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from geopandas import GeoDataFrame
 from pyproj import CRS
 
-from detector.errors import N_, RoadDamageError, Translate
+from detector.errors import N_, OutputTakenError, RoadDamageError, Translate
+from detector.sightings import Sighting
 from maps.assessment import Assessment, assess, roads_of
 from maps.basemap_layer import BaseMap
 from maps.coordinates import coordinate_system
-from maps.exports import EVIDENCE
+from maps.exports import EVIDENCE, local_time
 from maps.forecast import Forecast, forecasts
-from maps.gis_files import write_geojson, write_geopackage, write_shapefiles
+from maps.gis_files import FIELDS, write_geojson, write_geopackage, write_shapefiles
 from maps.kml import write_kml
 from maps.measured import Measured, MeasuredError, on_pieces, read_measured
 from maps.network import Network
@@ -28,10 +30,10 @@ from maps.roads import Roads, read_roads
 from maps.rules import Rules
 from maps.sheets import write_csv, write_workbook
 from maps.survey import Survey, SurveyError, read_survey
-from maps.tables import Tables
+from maps.tables import COLUMNS, Tables
 from maps.texts import UTF_8
 from maps.webmap import write_map
-from roaddamage.output import check_folder, staged
+from roaddamage.output import REPORT, check_folder, staged
 
 NAME = "road-damage"
 PARTS: dict[str, tuple[str, ...]] = {
@@ -45,6 +47,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "html": ("map.html", EVIDENCE),
 }
 """What each form writes into the output folder; nothing else in it is touched."""
+IN_FOLDERS = ("csv", "geojson", "shp", "shx", "dbf", "prj", "cpg")
+"""Endings of the files in the folders of a form; others that somebody put there stay."""
 Area = tuple[float, float, float, float]
 Watch = Callable[[str, int, int], None]
 """Told what is being done, how far it is, and of how many (0: not known)."""
@@ -85,6 +89,8 @@ def export(job: ExportJob, translate: Translate, watch: Watch) -> Tables:
     survey = read_survey(job.folders)
     if job.since_utc_s is not None:
         survey = survey.since(job.since_utc_s)
+        if not survey.driven:
+            raise SurveyError(N_("No drive is known to have begun since that day. Give an earlier --since."))
     network = _network(job, survey, translate, watch)
     watch(translate(N_("placing damages on the roads")), 0, 0)
     told = assess(survey, network, job.rules)
@@ -121,7 +127,8 @@ def compare(job: ExportJob, at_utc_s: float | None, translate: Translate, watch:
         translate=translate,
         within=job.within,
     )
-    tables = replace(tables, tables={**tables.tables, **changed})
+    compared = _compared(parts, job.zone, translate)
+    tables = replace(tables, tables={**tables.tables, **changed}, facts=(*compared, *tables.facts))
     _write(job, both, tables, crs, translate, watch)
     return tables
 
@@ -129,12 +136,23 @@ def compare(job: ExportJob, at_utc_s: float | None, translate: Translate, watch:
 def _checked(job: ExportJob) -> CRS:
     """All that can be known to fail before the long work. The coordinate system of the files."""
     check_folder(job.out)
+    if "html" in job.forms:
+        _check_for_map(job.out)
     crs = coordinate_system(job.crs)
     if "pdf" in job.forms:
         weasyprint()
     if "geojson" in job.forms and crs.is_projected:
         write_geojson(job.out, Tables({}), crs)
     return crs
+
+
+def _check_for_map(out: Path) -> None:
+    """Raise OutputTakenError where a map and its pictures would replace those of a drive's results, or any others."""
+    if (out / REPORT).is_file() or ((out / EVIDENCE).exists() and not (out / PARTS["html"][0]).is_file()):
+        raise OutputTakenError(
+            N_("{path} is not of an earlier export, and is not replaced. Give another --out."),
+            path=out / EVIDENCE,
+        )
 
 
 def _surveys(job: ExportJob, survey: Survey, at_utc_s: float | None) -> list[Survey]:
@@ -148,7 +166,8 @@ def _surveys(job: ExportJob, survey: Survey, at_utc_s: float | None) -> list[Sur
     else:
         parts = survey.parts(job.rules.change.survey_gap_days)
     parts = [part for part in parts if part.driven]
-    if len(parts) < 2:
+    drives = [{drive.name for drive in part.driven} for part in parts]
+    if len(parts) < 2 or drives[0] & drives[-1]:
         raise SurveyError(
             N_(
                 "There is one survey only, and nothing to compare. Give a folder for each survey, earlier ones first, or"
@@ -156,6 +175,21 @@ def _surveys(job: ExportJob, survey: Survey, at_utc_s: float | None) -> list[Sur
             )
         )
     return parts
+
+
+def _compared(parts: Sequence[Survey], zone: ZoneInfo, translate: Translate) -> tuple[tuple[str, str], ...]:
+    """Which surveys were compared, as facts."""
+
+    def told(part: Survey) -> str:
+        days = dict.fromkeys(local_time(one, zone)[:10] for one in (part.begin_utc_s, part.end_utc_s))
+        text = translate(N_("{days} (drives: {count})"))
+        return text.format(days=" – ".join(filter(None, days)) or "–", count=len(part.driven))
+
+    return (
+        (translate(N_("earlier survey")), told(parts[0])),
+        (translate(N_("later survey")), told(parts[-1])),
+        (translate(N_("surveys for the forecast")), str(len(parts))),
+    )
 
 
 def _forecasts(told: Sequence[Assessment], rules: Rules) -> tuple[float, list[list[Forecast]]] | None:
@@ -190,7 +224,36 @@ def _tables(job: ExportJob, told: Assessment, translate: Translate) -> Tables:
             )  # fmt: skip
             notes.append(remark)
     tables = tables_of(told, zone=job.zone, translate=translate, measured=measured, within=job.within)
-    return replace(tables, notes=(*(one.message(translate) for one in notes), *tables.notes))
+    return replace(
+        tables,
+        tables={**tables.tables, "damages": _with_pictures(tables.tables["damages"], told.survey, job)},
+        notes=(*(one.message(translate) for one in notes), *tables.notes),
+    )
+
+
+def _with_pictures(damages: GeoDataFrame, survey: Survey, job: ExportJob) -> GeoDataFrame:
+    """The damages with their pictures as seen from the output folder: beside the map, else where they are."""
+    names = _picture_names(survey)
+
+    def seen(picture: str) -> str:
+        if "html" in job.forms:
+            return f"{EVIDENCE}/{names[Path(picture)]}"
+        return Path(os.path.relpath(picture, job.out)).as_posix()
+
+    return damages.assign(
+        **{column: [one and seen(one) for one in damages[column]] for column in ("evidence", "crop")}
+    )
+
+
+def _picture_names(survey: Survey) -> dict[Path, str]:
+    """What each picture is called beside the map: numbered by its folder where there are several of those."""
+    numbers = {folder: number for number, folder in enumerate(dict.fromkeys(survey.folders.values()), 1)}
+    names = {}
+    for drive, folder in survey.folders.items():
+        for one in survey.sightings[drive]:
+            for name in {Path(one.evidence).name, Path(one.crop).name} - {""}:
+                names[folder / EVIDENCE / name] = f"{numbers[folder]}-{name}" if len(numbers) > 1 else name
+    return names
 
 
 def _write(
@@ -200,6 +263,7 @@ def _write(
         for form in job.forms:
             watch(translate(N_("writing {form}")).format(form=form), 0, 0)
             _write_form(form, job, told, tables, crs, folder, translate, watch)
+            _keep_others(job.out / PARTS[form][0], folder / PARTS[form][0])
 
 
 def _write_form(
@@ -229,23 +293,48 @@ def _write_form(
     writers[form]()
 
 
+def _keep_others(earlier: Path, folder: Path) -> None:
+    """Take along what somebody else put into the folder of a form: a style, an index, a file of their own."""
+    own = {f"{name}.{ending}" for name in COLUMNS for ending in IN_FOLDERS} | {FIELDS}
+    for path in sorted(earlier.iterdir()) if earlier.is_dir() else ():
+        if path.is_dir():
+            shutil.copytree(path, folder / path.name, symlinks=True)
+        elif path.name not in own:
+            _link(path, folder / path.name)
+
+
 def _write_map(path: Path, job: ExportJob, told: Assessment, tables: Tables, translate: Translate) -> None:
     """The map, and beside it the pictures that it shows."""
     evidence = path.parent / EVIDENCE
     evidence.mkdir()
-    for damage in told.damages:
-        for seen in damage.sightings:
-            folder = told.survey.folders[seen.drive] / EVIDENCE
-            for name in {Path(seen.evidence).name, Path(seen.crop).name} - {""}:
-                _link(folder / name, evidence / name)
+    names, folders = _picture_names(told.survey), told.survey.folders
+
+    def laid(seen: Sighting, picture: str) -> str:
+        source = folders[seen.drive] / EVIDENCE / Path(picture).name
+        if picture:
+            _link(source, evidence / names[source])
+        return names.get(source, "")
+
+    shown = set(tables.tables["damages"]["id"])
+    damages = []
+    for damage in told.named:
+        if damage.number in shown:
+            seen = [
+                replace(one, evidence=laid(one, one.evidence), crop=laid(one, one.crop))
+                for one in damage.sightings
+            ]
+            damages.append(replace(damage, sightings=tuple(seen)))
+    remarks = [*told.survey.remarks, *told.network.roads.remarks]
     write_map(
-        path, told.named, told.survey.driven, evidence, zone=job.zone, language=job.language,
-        translate=translate, basemap=job.basemap, tables=tables, keep_left=job.rules.lanes.keep == "left",
+        path, damages, told.survey.driven, evidence, zone=job.zone, language=job.language,
+        translate=translate, basemap=job.basemap,
+        tables=replace(tables, notes=tuple(one.message(translate) for one in remarks)),
+        keep_left=job.rules.lanes.keep == "left",
     )  # fmt: skip
 
 
 def _link(picture: Path, target: Path) -> None:
-    """The same picture at another place, without room where the disk can do that; nothing where it is gone."""
+    """The same file at another place, without room where the disk can do that; nothing where it is gone."""
     if target.exists() or not picture.is_file():
         return
     try:

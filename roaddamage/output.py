@@ -11,7 +11,8 @@ from pathlib import Path
 
 from detector.errors import N_, OutputError, OutputTakenError
 
-PARTS = ("map.html", "damages.gpkg", "damages.geojson", "damages.csv", "evidence", "report.json")
+REPORT = "report.json"
+PARTS = ("map.html", "damages.gpkg", "damages.geojson", "damages.csv", "evidence", REPORT)
 """What a run writes; nothing else in the folder is ever touched."""
 STAGE = ".unfinished-"
 """Begins the name of the folder that a run writes into, within the output folder; its number follows."""
@@ -32,7 +33,7 @@ def check_free(out: Path, inputs: list[Path], *, overwrite: bool) -> None:
             N_("The folder {path} is not empty. Give another --out, or --overwrite."), path=out
         )
     parts = [path for path in taken if path.name in PARTS]
-    if parts and not (out / "report.json").is_file():
+    if parts and not (out / REPORT).is_file():
         raise OutputTakenError(
             N_("{path} is not from an earlier run (no report.json beside it), and is not replaced."),
             path=parts[0],
