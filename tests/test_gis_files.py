@@ -238,7 +238,13 @@ def test_kml_has_folders_of_places_that_people_can_read(tmp_path: Path) -> None:
     assert segment["properties"]["Name"] == "0-0"
     assert "<th align='left'>crack ratio (%)</th><td>3.2</td>" in segment["properties"]["description"]
     styles = {style.get("id") for style in kml(path).iter(f"{KML}Style")}
-    assert {url.text for url in kml(path).iter(f"{KML}styleUrl")} <= {f"#{name}" for name in styles}
+    used = {
+        folder.findtext(f"{KML}name"): {url.text for url in folder.iter(f"{KML}styleUrl")}
+        for folder in folders
+    }
+    assert set().union(*used.values()) <= {f"#{name}" for name in styles}
+    assert used["Segments of 100 m"] == {"#diagnosis-1", "#diagnosis-2", "#diagnosis-3", "#lines"}
+    assert used["Hot spots"] == {"#hot", "#lines"}
 
 
 def test_texts_of_data_are_no_markup_in_kml(tmp_path: Path) -> None:

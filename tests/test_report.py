@@ -153,6 +153,20 @@ def test_gravest_first_and_how_many_more(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("low", "told"),
+    [
+        pytest.param(0.2, "(+0.2 – +1.2)", id="beyond its error"),
+        pytest.param(-0.2, "The crack ratio grew beyond its error on no segment", id="perhaps not at all"),
+    ],
+)
+def test_segments_that_surely_grew(tmp_path: Path, low: float, told: str) -> None:
+    tables = made_tables()
+    segments = tables.tables["change_segments"].assign(change_low=low)
+    text = " ".join(pages(report(tmp_path, replace(tables, tables={"change_segments": segments}), str)))
+    assert told in text
+
+
 def test_more_hot_spots_than_the_table_takes(tmp_path: Path) -> None:
     tables = made_tables()
     spots = tables.tables["hot_spots"].iloc[[0] * (MOST_ROWS + 3)].assign(rank=range(1, MOST_ROWS + 4))

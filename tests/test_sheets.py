@@ -17,7 +17,7 @@ from table_files import FORMULA, empty_tables, made_tables, with_roads_named
 from maps import sheets
 from maps.cells import CLASS_FILLS, shortened
 from maps.coordinates import coordinate_system
-from maps.sheets import write_csv, write_workbook
+from maps.sheets import LINE_PT, write_csv, write_workbook
 from maps.tables import COLUMNS, TITLES, Tables
 from maps.texts import cut, encodable, is_formula, printable, safe_text
 
@@ -219,6 +219,28 @@ def test_the_record_has_a_head_a_road_and_a_row_a_segment(book: openpyxl.Workboo
     remarks = "lane seen: 97 % / Ⅱ to Ⅲ possible (95 %) / rut depth and IRI measured on 2025-11-02"
     assert segments[1][11] == remarks
     assert segments[5][9:] == [None, None, "not judged / lane seen: 31 %"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "recorded"),
+    [("seen_share", 0.3, True), ("measured_on", "2025-11-02", True), ("seen_share", 0.0, False)],
+)
+def test_the_record_has_the_roads_of_which_something_is_known(
+    tmp_path: Path, column: str, value: object, recorded: bool
+) -> None:
+    tables = made_tables()
+    segments = tables.tables["segments_100m"].assign(seen_share=0.0, measured_on="", diagnosis="")
+    segments.loc[segments["road_id"] == "1001", column] = value
+    write_workbook(tmp_path / "tables.xlsx", Tables({"segments_100m": segments}), LONLAT, str)
+    rows = openpyxl.load_workbook(tmp_path / "tables.xlsx")["Inspection record"].iter_rows(values_only=True)
+    assert [row[2] for row in rows if row[0] == "road number"] == ["1001"] * recorded
+
+
+def test_rows_of_the_overview_are_as_high_as_their_texts(tmp_path: Path) -> None:
+    write_workbook(tmp_path / "tables.xlsx", Tables({}, notes=("short", "長い" * 100)), LONLAT, str)
+    sheet = openpyxl.load_workbook(tmp_path / "tables.xlsx")["Overview"]
+    heights = [sheet.row_dimensions[row].height for row in (sheet.max_row - 1, sheet.max_row)]
+    assert heights == [LINE_PT, 5 * LINE_PT]
 
 
 def test_a_long_table_goes_on_on_further_sheets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
