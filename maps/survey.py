@@ -6,6 +6,8 @@ What several folders tell is merged anew: a damage that two of them show is one.
 from __future__ import annotations
 
 import json
+import math
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -31,6 +33,8 @@ from maps.passes import Surveyed, surveyed
 
 FILE = "damages.gpkg"
 DAY_S = 86_400.0
+SAME_M = 1.0
+"""Drives of one name and time that are no more different in length are one."""
 NEEDED = ("class_share", "common_sd_m"), ("accuracy_m", "light", "reach_m")
 """Columns of sightings and of the track that results of earlier versions lack."""
 
@@ -140,32 +144,51 @@ def _results(folder: Path) -> list[Path]:
 
 def _add(survey: Survey, folder: Path) -> None:
     sightings, track = _layers(folder)
-    known = {drive.name: drive for drive in survey.driven}
-    for name, rows in track.groupby("drive", sort=False):
-        driven, way = _way(str(name), rows)
-        own = str(name)
-        if own in known:
-            if known[own].begin_utc_s == driven.begin_utc_s and abs(known[own].metres - driven.metres) < 1.0:
-                survey.remarks.append(
-                    SurveyError(
-                        N_("The drive {drive} is in {folder} too, and counts once."), drive=own, folder=folder
-                    )
-                )
-                continue
-            own = f"{name} ({folder.name})"
-        seen = sightings[sightings["drive"] == name]
-        survey.ways.append(replace(way, drive=own))
-        survey.driven.append(replace(driven, name=own))
-        survey.sightings[own] = [_sighting(row, own) for row in seen.to_dict("records")]
-        survey.folders[own] = folder
+    try:
+        for name, rows in track.groupby("drive", sort=False):
+            _add_drive(survey, folder, *_way(str(name), rows), sightings[sightings["drive"] == name])
+    except (ValueError, KeyError, TypeError) as error:  # somebody wrote in it
+        path = folder / FILE
+        raise SurveyError(N_("{path} can't be read: {reason}."), path=path, reason=error) from error
+
+
+def _add_drive(survey: Survey, folder: Path, driven: Driven, way: Way, seen: pandas.DataFrame) -> None:
+    name = driven.name
+    if any(_is_same(drive, driven) for drive in survey.driven):
+        remark = N_("The drive {drive} is in {folder} too, and counts once.")
+        survey.remarks.append(SurveyError(remark, drive=name, folder=folder))
+        return
+    own = name if name not in survey.folders else _told_apart(name, folder, survey.folders)
+    survey.ways.append(replace(way, drive=own))
+    survey.driven.append(replace(driven, name=own))
+    survey.sightings[own] = [_sighting(row, own) for row in seen.to_dict("records")]
+    survey.folders[own] = folder
+
+
+def _is_same(known: Driven, drive: Driven) -> bool:
+    """Whether a drive is one that is known, by its own name or one that tells it apart."""
+    return (
+        (known.name == drive.name or known.name.startswith(f"{drive.name} ("))
+        and known.begin_utc_s == drive.begin_utc_s
+        and abs(known.metres - drive.metres) < SAME_M
+    )
+
+
+def _told_apart(name: str, folder: Path, taken: Collection[str]) -> str:
+    """The name with as much of the folder's path as makes it another."""
+    parts = folder.resolve().parts
+    names = (f"{name} ({'/'.join(parts[-count:])})" for count in range(1, len(parts) + 1))
+    return next(one for one in names if one not in taken)
 
 
 def _layers(folder: Path) -> tuple[pandas.DataFrame, geopandas.GeoDataFrame]:
     """Sightings and tracks of a folder. Raises SurveyError."""
     path = folder / FILE
     try:
-        sightings = pyogrio.read_dataframe(path, layer="sightings", read_geometry=False)
-        track = pyogrio.read_dataframe(path, layer="track")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # GDAL's remarks on a broken file; what fails is said below
+            sightings = pyogrio.read_dataframe(path, layer="sightings", read_geometry=False)
+            track = pyogrio.read_dataframe(path, layer="track")
     except (DataSourceError, DataLayerError) as error:
         raise SurveyError(N_("{path} can't be read: {reason}."), path=path, reason=error) from error
     for table, needed in zip((sightings, track), NEEDED, strict=True):
@@ -198,7 +221,10 @@ def _utc_s(text: object) -> float | None:
 
 def _sighting(row: Mapping[Any, Any], drive: str) -> Sighting:
     def number(name: str) -> float:
-        return float(str(row[name]))
+        value = float(str(row[name]))
+        if not math.isfinite(value):
+            raise ValueError(f"{name}: {value}")
+        return value
 
     def perhaps(name: str) -> float | None:
         value = row[name]
