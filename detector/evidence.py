@@ -6,6 +6,7 @@ place to stand.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -20,8 +21,23 @@ FRAME_WIDTH_PX = 1280
 JPEG_QUALITY = 85
 
 
-def write_evidence(folder: Path, name: str, seen: Footprint, class_id: int) -> tuple[str, str]:
-    """Write `name`.jpg (box drawn) and `name`-crop.jpg (clean); returns the two file names.
+@dataclass(frozen=True)
+class Evidence:
+    """Names of the pictures of a sighting: box drawn, clean crop, and the whole frame clean ("": not written).
+
+    `box` is x1, y1, x2, y2 in shares of the frame's width and height.
+    """
+
+    picture: str
+    crop: str
+    frame: str
+    box: tuple[float, float, float, float]
+
+
+def write_evidence(
+    folder: Path, name: str, seen: Footprint, class_id: int, *, frame: bool = False
+) -> Evidence:
+    """Write `name`.jpg (box drawn), `name`-crop.jpg and, where asked for, `name`-frame.jpg.
 
     Raises OutputError where they can't be written.
     """
@@ -34,13 +50,22 @@ def write_evidence(folder: Path, name: str, seen: Footprint, class_id: int) -> t
     thick = max(2, round(image.shape[1] / 400))
     cv2.rectangle(boxed, (x1, y1), (x2, y2), (255, 255, 255), thick + 2)
     cv2.rectangle(boxed, (x1, y1), (x2, y2), colour, thick)
-    if boxed.shape[1] > FRAME_WIDTH_PX:
-        size = (FRAME_WIDTH_PX, round(boxed.shape[0] * FRAME_WIDTH_PX / boxed.shape[1]))
-        boxed = np.asarray(cv2.resize(boxed, size, interpolation=cv2.INTER_AREA), np.uint8)
     names = (f"{name}.jpg", f"{name}-crop.jpg")
-    for file, picture in zip(names, (boxed, crop), strict=True):
+    for file, picture in zip(names, (_fitted(boxed), crop), strict=True):
         _write(folder / file, picture)
-    return names
+    whole = f"{name}-frame.jpg" if frame else ""
+    if whole:
+        _write(folder / whole, _fitted(image))
+    height, width = image.shape[:2]
+    return Evidence(*names, whole, (x1 / width, y1 / height, x2 / width, y2 / height))
+
+
+def _fitted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture, no wider than evidence is kept."""
+    if image.shape[1] <= FRAME_WIDTH_PX:
+        return image
+    size = (FRAME_WIDTH_PX, round(image.shape[0] * FRAME_WIDTH_PX / image.shape[1]))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _inside(xyxy: NDArray[np.float64], shape: tuple[int, ...]) -> tuple[int, int, int, int]:

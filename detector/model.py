@@ -212,6 +212,13 @@ def _class_ids(path: Path, names: dict[int, str]) -> NDArray[np.int64]:
     return np.array([CODES.index(names[i].upper()) for i in range(len(names))], np.int64)
 
 
+def gpu_count() -> int:
+    """CUDA devices of this machine."""
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
 def _device(wanted: str) -> str:
     """Cpu or cuda:N, having checked that it is there."""
     import torch
@@ -225,7 +232,7 @@ def _device(wanted: str) -> str:
             N_("{device} is no device. Use auto, cpu, cuda or cuda:N (N from 0)."), device=wanted
         )
     index = int(wanted.partition(":")[2] or 0)
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    count = gpu_count()
     if index >= count:
         raise ModelError(
             N_("{device} was asked for, but this machine has {count} CUDA devices. Use --device cpu."),

@@ -53,6 +53,8 @@ class Options:
     horizon: float | None = None
     lens: Lens | None = None
     vehicle: Vehicle = field(default_factory=Vehicle)
+    keep_frames: bool = False
+    """Also keep each sighting's whole picture without its box, to label it."""
 
 
 class Source(StrEnum):
@@ -165,8 +167,12 @@ def detect_drive(
         for track in tracks:
             number = f"{drive.name}-{len(sightings) + 1:04d}"
             sighting = sighting_of(track, drive.name, trajectory, model.name, model.reliability)
-            picture, crop = write_evidence(evidence, number, track.looked_best, track.class_id)
-            sightings.append(replace(sighting, evidence=picture, crop=crop))
+            shown = write_evidence(
+                evidence, number, track.looked_best, track.class_id, frame=options.keep_frames
+            )
+            sightings.append(
+                replace(sighting, evidence=shown.picture, crop=shown.crop, frame=shown.frame, box=shown.box)
+            )
 
     frames = meter.timed("decode", drive.frames(trajectory, options.every_m, model.device))
     clear = _clear(frames, trajectory, coverage, meter)

@@ -52,6 +52,9 @@ class Sighting:
     """Share of the track's votes that its class has."""
     common_sd_m: float = 0.0
     """Standard error of one axis that the drive's neighbouring sightings share (GPS, clock, antenna)."""
+    frame: str = ""
+    """The whole picture, clean, where it was kept; `box` is x1, y1, x2, y2 in shares of its width and height."""
+    box: tuple[float, float, float, float] | None = None
 
     @property
     def error_m(self) -> float:

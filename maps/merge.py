@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,21 @@ JOIN_GATE, JOIN_M = 4.6, 2.0
 """90 % quantile: two damages known from several drives have had their chance to lie apart."""
 
 
+class Laid(NamedTuple):
+    """Where a sighting was laid, metres, the variance of its own error and of what is left of its drive's.
+
+    `stretch` numbers the stretches of drives: no two sightings of one are one damage. `again`: its drive saw the
+    damage elsewhere in it too.
+    """
+
+    east_m: float
+    north_m: float
+    own_m2: float
+    known_m2: float
+    stretch: int
+    again: bool
+
+
 def merge(drives: Iterable[list[Sighting]]) -> list[Damage]:
     """The damages behind the sightings of several drives, numbered from 1 in order of finding."""
     known = Damages()
@@ -81,8 +97,8 @@ class Damages:
         self.decided: set[int] = set()
         self._apart: set[frozenset[int]] = set()
         self._groups: list[list[Sighting]] = []
-        self._laid: list[list[tuple[float, float, float]]] = []
-        """Beside each sighting of a group: where it was laid, and the variance of its own error."""
+        self._laid: list[list[Laid]] = []
+        """Beside each sighting of a group: where it was laid."""
         self._doubles: defaultdict[int, set[int]] = defaultdict(set)
         """Places in a group of sightings whose drive saw the damage elsewhere too."""
         self._passes: list[set[int]] = []
@@ -95,6 +111,47 @@ class Damages:
         self._stretches = 0
         self._offsets: defaultdict[str, list[tuple[Floats, Floats, Floats]]] = defaultdict(list)
         """By drive: where its sightings were laid, by how much they were moved, and that variance."""
+
+    @classmethod
+    def restored(
+        cls, frame: LocalFrame, groups: Sequence[Sequence[tuple[Sighting, Laid]]], stretches: int
+    ) -> Damages:
+        """Damages as they were left, numbered from 1 in this order, each with what `kept` told of it.
+
+        They may be those of a region alone: what is far away matters to no drive. `stretches` is the highest number
+        of a stretch given so far.
+        """
+        known = cls()
+        known._frame, known._stretches = frame, stretches
+        offsets: defaultdict[str, list[tuple[float, float, float, float, float]]] = defaultdict(list)
+        for group in groups:
+            first = group[0][1]
+            row = known._new(np.array([first.east_m, first.north_m]))
+            for index, (sighting, laid) in enumerate(group):
+                known._groups[row].append(sighting)
+                known._laid[row].append(laid)
+                known._passes[row].add(laid.stretch)
+                known._votes[row, sighting.class_id] += sighting.confidence
+                if laid.again:
+                    known._doubles[row].add(index)
+                else:
+                    known._move(row, np.array([laid.east_m, laid.north_m]), 1 / laid.own_m2)
+                east_m, north_m = (float(part) for part in frame.to_metres(sighting.lon, sighting.lat))
+                moved = laid.east_m - east_m, laid.north_m - north_m
+                offsets[sighting.drive].append((laid.east_m, laid.north_m, *moved, laid.known_m2))
+        for drive, rows in offsets.items():
+            told = np.array(rows)
+            known._offsets[drive].append((told[:, :2], told[:, 2:4], told[:, 4]))
+        return known
+
+    def kept(self, number: int) -> list[tuple[Sighting, Laid]]:
+        """A damage's sightings, each with where it was laid: what `restored` takes."""
+        row = number - 1
+        again = self._doubles.get(row, set())
+        return [
+            (sighting, laid._replace(again=index in again))
+            for index, (sighting, laid) in enumerate(zip(self._groups[row], self._laid[row], strict=True))
+        ]
 
     def __len__(self) -> int:
         return len(self._groups) - len(self.joined)
@@ -142,6 +199,10 @@ class Damages:
         self.decided.add(old)
         return old
 
+    def never_join(self, one: int, other: int) -> None:
+        """Two damages are two, as a person decided."""
+        self._apart.add(frozenset((one, other)))
+
     def keep_apart(self, number: int, sightings: Collection[int]) -> int:
         """Make these sightings of a damage (their places in its list) one of its own, as a person decided.
 
@@ -156,7 +217,7 @@ class Damages:
             )
         fresh = self._new(np.array(self._laid[row][chosen[0]][:2]))
         self._hand_over(row, fresh, chosen)
-        self._apart.add(frozenset((row + 1, fresh + 1)))
+        self.never_join(row + 1, fresh + 1)
         self.decided |= {row + 1, fresh + 1}
         return fresh + 1
 
@@ -204,7 +265,9 @@ class Damages:
             if row is None:
                 row, twice = self._unmatched(sighting, laid, own, list(matched.values()))
             self._groups[row].append(sighting)
-            self._laid[row].append((float(laid[0]), float(laid[1]), own))
+            self._laid[row].append(
+                Laid(float(laid[0]), float(laid[1]), own, float(known_m2[index]), self._stretches, twice)
+            )
             self._passes[row].add(self._stretches)
             self._votes[row, sighting.class_id] += sighting.confidence
             if twice:
@@ -288,8 +351,9 @@ class Damages:
             return self._new(laid), False
         row = int(near[squared.argmin()])
         for index in self._doubles[row]:
-            east, north, before_m2 = self._laid[row][index]
-            if ((laid - [east, north]) ** 2).sum() < TWICE_GATE / 2 * (own_m2 + before_m2):
+            before = self._laid[row][index]
+            apart_m2 = ((laid - [before.east_m, before.north_m]) ** 2).sum()
+            if apart_m2 < TWICE_GATE / 2 * (own_m2 + before.own_m2):
                 fresh = self._new(laid)
                 self.split[fresh + 1] = row + 1
                 self._hand_over(row, fresh, [index])
@@ -355,18 +419,18 @@ class Damages:
 
     def _hand_over(self, giver: int, taker: int, which: list[int]) -> None:
         """Give sightings of one damage (their places in its list) to another."""
-        group, laid = self._groups[giver], self._laid[giver]
+        group, places = self._groups[giver], self._laid[giver]
         for index in which:
             self._groups[taker].append(group[index])
-            self._laid[taker].append(laid[index])
+            self._laid[taker].append(places[index])
         keep = [index for index in range(len(group)) if index not in set(which)]
-        self._groups[giver], self._laid[giver] = [group[i] for i in keep], [laid[i] for i in keep]
+        self._groups[giver], self._laid[giver] = [group[i] for i in keep], [places[i] for i in keep]
         self._doubles.pop(giver, None)
         for row in (giver, taker):
             self._weight[row], self._votes[row] = 0.0, 0.0
-            for sighting, (east, north, own_m2) in zip(self._groups[row], self._laid[row], strict=True):
+            for sighting, laid in zip(self._groups[row], self._laid[row], strict=True):
                 self._votes[row, sighting.class_id] += sighting.confidence
-                self._move(row, np.array([east, north]), 1 / own_m2)
+                self._move(row, np.array([laid.east_m, laid.north_m]), 1 / laid.own_m2)
 
     def _put_together(self, old: int, young: int) -> None:
         if young + 1 in self.decided and old + 1 not in self.decided:
@@ -400,11 +464,14 @@ def _stretches(order: list[int], sightings: list[Sighting], place: Floats) -> It
         yield stretch
 
 
+def own_variance(seen: Sighting) -> float:
+    """Variance of one axis of a sighting's own error, without what its neighbours share, m²."""
+    return max(float(np.trace(seen.covariance_m2)) / 2 - seen.common_sd_m**2, LEAST_OWN_M**2)
+
+
 def _variances(seen: list[Sighting]) -> tuple[Floats, Floats]:
     """Variance of one axis (n,) of each sighting's own error, and of what its neighbours share."""
-    whole = np.array([np.trace(one.covariance_m2) / 2 for one in seen])
-    common = np.array([one.common_sd_m**2 for one in seen])
-    return np.maximum(whole - common, LEAST_OWN_M**2), common
+    return np.array([own_variance(one) for one in seen]), np.array([one.common_sd_m**2 for one in seen])
 
 
 def _within(one: Floats, other: Floats, reach_m: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

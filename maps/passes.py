@@ -135,13 +135,21 @@ def _in_time(one: Pass) -> tuple[float, bool, str]:
 def measured_recall(damages: Sequence[Damage], told: dict[int, list[Pass]]) -> Recall:
     """The detector's recall by class, size and light, from passes between two that saw the damage.
 
-    Then it was there. A kind hardly passed has its class's rate, that of all the less its class was passed
-    too; a light changes all kinds' odds alike until passes tell otherwise (Beta priors).
+    Then it was there.
     """
     counts = np.zeros((len(CLASSES), len(SEVERITIES), len(LIGHTS), 2))
     for damage in damages:
-        for one in _between(told[damage.number]):
+        for one in between(told[damage.number]):
             counts[damage.class_id, damage.severity, LIGHTS.index(one.light), int(one.seen)] += 1
+    return recall_of(counts)
+
+
+def recall_of(counts: Floats) -> Recall:
+    """Recall from passes counted by class, severity, place in `LIGHTS`, and whether they saw (..., 2).
+
+    A kind hardly passed has its class's rate, that of all the less its class was passed too; a light changes all
+    kinds' odds alike until passes tell otherwise (Beta priors).
+    """
     every = _rate(counts.sum((0, 1, 2)), np.array(0.7))
     by_class = _rate(counts.sum((1, 2)), every)
     by_kind = _rate(counts.sum(2), by_class[:, None])
@@ -158,14 +166,14 @@ def _rate(counts: Floats, prior: Floats) -> Floats:
     return np.asarray((counts[..., 1] + POOLED * prior) / (counts.sum(-1) + POOLED), float)
 
 
-def _between(told: Sequence[Pass]) -> list[Pass]:
+def between(told: Sequence[Pass]) -> list[Pass]:
     """The passes between two that saw the damage, those alone that were to see it: it was there.
 
     A sighting from further off tells nothing of recall, as what is missed there is not counted.
     """
     seen = [number for number, one in enumerate(told) if one.seen]
-    between = told[seen[0] + 1 : seen[-1]] if seen else []
-    return [one for one in between if one.in_view >= LEAST_VALID]
+    inner = told[seen[0] + 1 : seen[-1]] if seen else []
+    return [one for one in inner if one.in_view >= LEAST_VALID]
 
 
 def belief(damage: Damage, told: Sequence[Pass], recall: Recall) -> Belief:
@@ -195,10 +203,10 @@ def _own_recall(damage: Damage, told: Sequence[Pass], recall: Recall) -> list[fl
     One in the far lane, or in the shade, is seen less often than its kind.
     """
     usual = [recall.of(damage, one.light) for one in told]
-    between = _between(told)
-    expected = sum(recall.of(damage, one.light) for one in between)
+    surely = between(told)
+    expected = sum(recall.of(damage, one.light) for one in surely)
     prior = KIND_PASSES * sum(usual) / max(len(usual), 1)
-    own = (sum(one.seen for one in between) + prior) / (expected + prior)
+    own = (sum(one.seen for one in surely) + prior) / (expected + prior)
     return [min(one * own, 0.98) for one in usual]
 
 
@@ -211,11 +219,11 @@ class Surveyed:
     recall: Recall
 
 
-def surveyed(known: Damages, ways: Sequence[Way]) -> Surveyed:
-    """What the passes of these drives say of all damages."""
+def surveyed(known: Damages, ways: Sequence[Way], recall: Recall | None = None) -> Surveyed:
+    """What the passes of these drives say of all damages; `recall` where it is known from more than these."""
     damages = known.all()
     told = passes(known, damages, ways)
-    recall = measured_recall(damages, told)
+    recall = recall or measured_recall(damages, told)
     judged = []
     for damage in damages:
         now = belief(damage, told[damage.number], recall)
@@ -225,14 +233,15 @@ def surveyed(known: Damages, ways: Sequence[Way]) -> Surveyed:
                 passes=now.passes,
                 still_there=now.probability,
                 state=now.state,
-                missed=_missed(damage, told[damage.number], recall),
+                missed=missed(damage, told[damage.number], recall),
                 growth=growth_of(damage.class_id, damage.sightings),
             )
         )
     return Surveyed(judged, told, recall)
 
 
-def _missed(damage: Damage, told: Sequence[Pass], recall: Recall) -> tuple[Miss, ...]:
+def missed(damage: Damage, told: Sequence[Pass], recall: Recall) -> tuple[Miss, ...]:
+    """The passes that did not see a damage, and how likely each was to see it."""
     usual = _own_recall(damage, told, recall)
     return tuple(
         Miss(one.drive, one.utc_s, sees * one.in_view)

@@ -121,10 +121,10 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
         known = Damages()
         for result in results:
             known.add(result.sightings)
-        ways = [_way(result, model.image_px) for result in results]
+        ways = [way_of(result, model.image_px) for result in results]
         counted = surveyed(known, ways)
         damages = counted.damages
-        driven = [_driven(result) for result in results]
+        driven = [driven_of(result) for result in results]
         survey = Survey(ways, driven, {one.drive.name: one.sightings for one in results})
         roads = job.roads or roads_of(survey)
         told = assess(survey, Network(roads, default_rules().lanes), default_rules(), counted)
@@ -168,14 +168,14 @@ def _run_drive(
     try:
         return detect_drive(drive, model, options, evidence, watcher.drive_moves)
     except FootageError as error:
-        own = re.compile(re.escape(drive.name) + r"-\d{4,}(-crop)?\.jpg")
+        own = re.compile(re.escape(drive.name) + r"-\d{4,}(-crop|-frame)?\.jpg")
         for picture in evidence.iterdir():
             if own.fullmatch(picture.name):
                 picture.unlink()
         return Refused(drive.path, error)
 
 
-def _way(result: DriveResult, picture_px: int) -> Way:
+def way_of(result: DriveResult, picture_px: int) -> Way:
     """What a drive saw, by a model whose pictures are so many pixels long."""
     path = result.trajectory
     return Way(
@@ -188,7 +188,8 @@ def _way(result: DriveResult, picture_px: int) -> Way:
     )
 
 
-def _driven(result: DriveResult) -> Driven:
+def driven_of(result: DriveResult) -> Driven:
+    """A drive's way, for maps and files."""
     path = result.trajectory
     return Driven(
         result.drive.name,
@@ -218,7 +219,7 @@ def _report(
         "unseen_m": round(sum(sum(result.coverage.metres.values()) for result in results), 1),
         "frames": sum(result.meter.frames_judged for result in results),
         "seconds": {stage: round(value, 2) for stage, value in stages.items()},
-        "drives": [_drive_report(result, job.zone, translate) for result in results],
+        "drives": [drive_report(result, job.zone, translate) for result in results],
         "refused": [{"path": str(one.path), "reason": one.error.message(translate)} for one in refused],
         "model": {"name": model.name, "sha256": model.sha256, "device": model.device},
         "options": {name: value for name, value in asdict(job.options).items() if name != "vehicle"},
@@ -229,7 +230,8 @@ def _report(
     }
 
 
-def _drive_report(result: DriveResult, zone: ZoneInfo, translate: Translate) -> dict[str, Any]:
+def drive_report(result: DriveResult, zone: ZoneInfo, translate: Translate) -> dict[str, Any]:
+    """What is told of one drive, as JSON has it."""
     return {
         "name": result.drive.name,
         "path": str(result.drive.path),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import gpxpy.gpx
@@ -15,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from datasets.sample_drive import write_sample_drive
+from roaddamage.workspace import Workspace
 
 SHARED = Path(__file__).parents[2] / "shared"
 BEGIN = datetime(2024, 5, 14, 1, 30, tzinfo=UTC)
@@ -126,3 +128,30 @@ def browser() -> Iterator[object]:
         chromium = playwright.chromium.launch(executable_path=path, args=quiet.split())
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, settings: Any) -> Workspace:
+    """An empty workspace, in use."""
+    made = Workspace(tmp_path / "workspace")
+    made.make()
+    settings.WORKSPACE = made
+    return made
+
+
+@pytest.fixture
+def people(db: None) -> dict[str, Any]:
+    """A user of each group, by its name, and `nobody` who is in none."""
+    from django.contrib.auth.models import Group, User
+
+    from roaddamage.web.access import ADMINISTRATOR, GROUPS
+
+    made = {}
+    for name in (*GROUPS, "nobody"):
+        user = User.objects.create_user(name, password=f"{name}-secret-1", is_staff=name == ADMINISTRATOR)
+        user.is_superuser = name == ADMINISTRATOR
+        user.save()
+        if name in GROUPS:
+            user.groups.add(Group.objects.get_or_create(name=name)[0])
+        made[name] = user
+    return made

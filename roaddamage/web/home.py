@@ -1,0 +1,36 @@
+"""The first page, and one's own password."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.views import PasswordChangeView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse_lazy
+
+from detector.errors import N_
+from roaddamage.records.audit import audited
+from roaddamage.records.models import Damage, Drive
+from roaddamage.web.templating import say
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """What waits for whom."""
+    shown = Damage.objects.filter(joined_into__isnull=True)
+    waiting = {
+        state: shown.filter(state=state).count() for state in (Damage.State.proposed, Damage.State.gone)
+    }
+    drives = Drive.objects.select_related("vehicle", "by")[:10]
+    return render(request, "web/home.html", {"waiting": waiting, "drives": drives, "damages": shown.count()})
+
+
+class PasswordView(PasswordChangeView):
+    """Change one's own password."""
+
+    template_name = "web/password.html"
+    success_url = reverse_lazy("home")
+
+    def form_valid(self, form: object) -> HttpResponse:
+        audited(self.request.user, "user.password_changed", self.request.user.get_username())
+        messages.success(self.request, say(N_("Your password was changed.")))
+        return super().form_valid(form)  # type: ignore[arg-type]

@@ -1,0 +1,49 @@
+"""What every request is held against, and what every answer carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+from roaddamage.web.access import PUBLIC, may
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"
+    " font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'; media-src 'self'"
+)
+Answer = Callable[[HttpRequest], HttpResponse]
+
+
+class Guard:
+    """Nobody gets past it who may not go there (`roaddamage.web.access`), and no page asks another server."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request."""
+        response = self.get_response(request)
+        # A map page is one file with its own, stricter, policy inside.
+        if not getattr(response, "own_policy", False):
+            response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+        return response
+
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+        """Let through, ask to log in, or refuse. Raises PermissionDenied."""
+        match = request.resolver_match
+        name = match.view_name if match else ""
+        if name in PUBLIC or (name == "admin:login" and not request.user.is_authenticated):
+            return None
+        if not request.user.is_authenticated:
+            if request.headers.get("HX-Request"):  # a part of a page can't show the log-in
+                return HttpResponse(status=401, headers={"HX-Redirect": "/login/"})
+            return redirect_to_login(request.get_full_path())
+        if not may(request.user, name):
+            raise PermissionDenied
+        return None

@@ -1,0 +1,58 @@
+"""Jinja2 for the pages: everything escaped, every word through the project's own catalogues."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import jinja2
+from django.contrib.messages import get_messages
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import formats, timezone
+from django.utils.translation import get_language
+
+from detector.classes import CLASSES, SEVERITIES
+from roaddamage import __version__
+from roaddamage.language import translation
+from roaddamage.problems import told
+from roaddamage.web.access import may
+
+
+def say(message: str) -> str:
+    """A message in the language of the request."""
+    language = (get_language() or "ja").split("-")[0]
+    return translation(language if language in ("ja", "en") else "en")(message)
+
+
+def local(moment: datetime | None, form: str = "SHORT_DATETIME_FORMAT") -> str:
+    """A time on the municipality's clock, as the language writes it; "–" where there is none."""
+    return "–" if moment is None else formats.date_format(timezone.localtime(moment), form)
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """A number as the language writes it; "–" for None."""
+    return (
+        "–"
+        if value is None
+        else formats.number_format(round(value, digits), digits, use_l10n=True, force_grouping=True)
+    )
+
+
+def environment(**options: Any) -> jinja2.Environment:
+    """The environment that Django asks for."""
+    options |= {"trim_blocks": True, "lstrip_blocks": True, "extensions": ["jinja2.ext.i18n"]}
+    made = jinja2.Environment(**{**options, "autoescape": True})  # noqa: S701  (it is on)
+    made.install_gettext_callables(  # type: ignore[attr-defined]
+        say, lambda one, many, count: say(one if count == 1 else many), newstyle=True
+    )
+    made.globals |= {
+        "url": lambda name, *args, **kwargs: reverse(name, args=args, kwargs=kwargs),
+        "static": static, "messages_of": get_messages, "version": __version__, "classes": CLASSES,
+        "severities": SEVERITIES, "may_go": may, "language": lambda: (get_language() or "ja")[:2],
+    }  # fmt: skip
+    made.filters |= {
+        "local": local, "day": lambda value: "–" if value is None else formats.date_format(value, "SHORT_DATE_FORMAT"),
+        "number": number, "problem": lambda kept: told(kept, say), "say": lambda text: say(str(text)),
+    }  # fmt: skip
+    return made
