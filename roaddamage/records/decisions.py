@@ -1,0 +1,268 @@
+"""Decisions: the one place where what people decide changes a damage.
+
+Each decision is one transaction: the damage's row, a Review that keeps what was before and what is after, an entry of
+the audit log, and the counts and priorities that follow. Nothing is ever deleted or overwritten: who was wrong takes
+back (`undo`), and that is kept too. Of two people who decide at once the second is told what the first one decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from detector.classes import CLASSES
+from detector.errors import N_, RoadDamageError
+from maps.map_data import STATES
+from maps.merge import severity_of
+from roaddamage.records import cells
+from roaddamage.records.audit import audited
+from roaddamage.records.models import Damage, Review, Sighting, Turn
+from roaddamage.records.priorities import put_priorities
+from roaddamage.records.rows import settle, sighting_of
+
+Kind, State = Review.Kind, Damage.State
+STAYS: dict[str, str] = {State.proposed: State.proposed, State.confirmed: State.confirmed, State.scheduled: State.scheduled,
+         State.gone: State.gone}  # fmt: skip
+NEXT: dict[str, dict[str, str]] = {
+    Kind.confirm: {State.proposed: State.confirmed, State.gone: State.confirmed,
+                   State.confirmed: State.confirmed, State.scheduled: State.scheduled},
+    Kind.reject: dict.fromkeys(STAYS, State.rejected),
+    Kind.reclass: STAYS,
+    Kind.box: STAYS,
+    Kind.assign: STAYS,
+    Kind.schedule: {State.confirmed: State.scheduled, State.scheduled: State.scheduled},
+    Kind.repair: dict.fromkeys((State.confirmed, State.scheduled, State.gone), State.repaired),
+    Kind.reopen: {State.repaired: State.confirmed, State.scheduled: State.confirmed, State.rejected: State.proposed},
+}  # fmt: skip
+"""Decision → state before → state after. What is not in it can't be decided. To confirm what is confirmed already is to
+say "still there", where drives say that it is gone."""
+REJECTED_AS: dict[str, str] = {
+    "shadow": N_("shadow"), "manhole": N_("manhole"), "patch": N_("patched road"), "joint": N_("joint"),
+    "marking": N_("road marking"), "wet": N_("wet road"), "other": N_("something else"),
+}  # fmt: skip
+"""What a rejected proposal was taken for, by `Damage.rejected_as`."""
+FIELDS = ("state", "class_id", "severity", "class_decided", "rejected_as", "assignee_id", "due")
+"""What decisions change, and reviews keep."""
+FIRST: dict[str, str] = {
+    Kind.confirm: N_("{who} has just confirmed damage {number}. Look at it again before you decide."),
+    Kind.reject: N_("{who} has just rejected damage {number}. Look at it again before you decide."),
+    Kind.reclass: N_("{who} has just changed the class of damage {number}. Look at it again before you decide."),
+    Kind.box: N_("{who} has just moved the box of damage {number}. Look at it again before you decide."),
+    Kind.assign: N_("{who} has just assigned damage {number}. Look at it again before you decide."),
+    Kind.schedule: N_("{who} has just scheduled damage {number}. Look at it again before you decide."),
+    Kind.repair: N_("{who} has just recorded damage {number} as repaired. Look at it again before you decide."),
+    Kind.reopen: N_("{who} has just opened damage {number} again. Look at it again before you decide."),
+    Kind.undo: N_("{who} has just taken back a decision on damage {number}. Look at it again before you decide."),
+}  # fmt: skip
+
+
+class DecisionError(RoadDamageError):
+    """A decision that can't be made on this damage, or not any more."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to decide: `kind` is one of `NEXT`; the other fields go with the kinds named.
+
+    reject: `rejected_as` (of `REJECTED_AS`). reclass: `class_id`. box: `box`, (x1, y1, x2, y2) in shares of the best
+    picture's width and height. schedule, assign: `assignee` (a user's key) and `due`. `comment` goes with all.
+    """
+
+    kind: str
+    rejected_as: str = ""
+    class_id: int | None = None
+    box: tuple[float, float, float, float] | None = None
+    assignee: int | None = None
+    due: date | None = None
+    comment: str = ""
+
+    def __post_init__(self) -> None:
+        known = {
+            Kind.reject: self.rejected_as in REJECTED_AS,
+            Kind.reclass: self.class_id is not None and 0 <= self.class_id < len(CLASSES),
+            Kind.box: self.box is not None
+            and 0 <= self.box[0] < self.box[2] <= 1 and 0 <= self.box[1] < self.box[3] <= 1,
+        }  # fmt: skip
+        if self.kind not in NEXT or not known.get(Kind(self.kind), True):
+            raise DecisionError(N_("The decision is not complete. Load the page again and decide once more."))
+
+
+@dataclass
+class Decided:
+    """What came of a decision on many damages."""
+
+    reviews: list[Review] = field(default_factory=list)
+    refused: list[DecisionError] = field(default_factory=list)
+
+
+def decide(number: int, by: User, decision: Decision, version: int | None = None) -> Review:
+    """Decide on a damage; with `version`, only where it is still the one that the person looked at.
+
+    Raises DecisionError, which says who decided what in between, or why it can't be.
+    """
+    with transaction.atomic():
+        row = _locked(number)
+        _check(row, decision.kind, version)
+        return _decided(row, by, decision)
+
+
+def decide_all(numbers: Iterable[int], by: User, decision: Decision) -> Decided:
+    """The same decision on many damages; those for which it can't be made are told and keep no other back."""
+    made = Decided()
+    with transaction.atomic():
+        for number in sorted(set(numbers)):
+            try:
+                row = _locked(number)
+                _check(row, decision.kind, None)
+                made.reviews.append(_decided(row, by, decision))
+            except DecisionError as error:
+                made.refused.append(error)
+    return made
+
+
+def comment(number: int, by: User, text: str) -> Review:
+    """Say something about a damage, whatever its state. Raises DecisionError."""
+    if not text.strip():
+        raise DecisionError(N_("The comment is empty."))
+    with transaction.atomic():
+        row = _locked(number)
+        audited(by, "damage.comment", str(number))
+        return Review.objects.create(
+            damage=row, by=by, kind=Kind.comment, comment=text.strip(), model=_model(row)
+        )
+
+
+def last_of(by: User, number: int | None = None) -> Review | None:
+    """A person's last decision (on one damage) that was not taken back."""
+    own = Review.objects.filter(by=by, kind__in=NEXT, undone_by__isnull=True)
+    return (own.filter(damage=number) if number else own).order_by("-at", "-pk").first()
+
+
+def undo(by: User, number: int | None = None) -> Review:
+    """Take back one's own last decision (on one damage); a Review of kind undo.
+
+    Raises DecisionError where there is none, or somebody decided on that damage since.
+    """
+    with transaction.atomic():
+        Turn.take("counting")
+        taken = last_of(by, number)
+        if taken is None:
+            raise DecisionError(N_("There is no decision of yours to take back."))
+        row = _locked(taken.damage_id)
+        latest = row.reviews.filter(kind__in=NEXT, undone_by__isnull=True).order_by("-at", "-pk").first()
+        if latest is not None and latest != taken:
+            raise DecisionError(FIRST[latest.kind], who=_name(latest.by), number=row.pk)
+        before = _facts(row)
+        for name, value in taken.before.items():
+            if name in FIELDS and value != taken.after.get(name):
+                setattr(row, name, date.fromisoformat(value) if name == "due" and value else value)
+        if "box" in taken.before:
+            Sighting.objects.filter(pk=taken.before["sighting"]).update(box=taken.before["box"])
+        return _kept(row, before, Review(damage=row, by=by, kind=Kind.undo, model=_model(row), undone=taken))
+
+
+def open_to(row: Damage) -> frozenset[str]:
+    """The kinds of decisions that can be made on a damage as it is."""
+    return frozenset(kind for kind in NEXT if _possible(row, kind))
+
+
+def gone_by_drives(row: Damage) -> bool:
+    """Whether the drives say that it is probably repaired."""
+    return STATES[row.belief].name == "repaired"
+
+
+def _possible(row: Damage, kind: str) -> bool:
+    if kind == Kind.confirm and row.state in (State.confirmed, State.scheduled) and not gone_by_drives(row):
+        return False
+    return row.joined_into_id is None and row.state in NEXT[kind]
+
+
+def _locked(number: int) -> Damage:
+    # One at a time with drives that are counted in: they write the same rows and the same counts.
+    Turn.take("counting")
+    row = Damage.objects.select_for_update(of=("self",)).select_related("best").filter(pk=number).first()
+    if row is None:
+        raise DecisionError(N_("There is no damage {number}."), number=number)
+    return row
+
+
+def _check(row: Damage, kind: str, version: int | None) -> None:
+    """Raises DecisionError."""
+    if row.joined_into_id is not None:
+        raise DecisionError(
+            N_("Damage {number} turned out to be damage {other}. Decide on that one."),
+            number=row.pk, other=row.joined_into_id,
+        )  # fmt: skip
+    last = row.reviews.exclude(kind=Kind.comment).select_related("by").last()
+    if version is not None and version != row.version and last is not None:
+        raise DecisionError(FIRST[last.kind], who=_name(last.by), number=row.pk)
+    if not _possible(row, kind):
+        raise DecisionError(
+            N_("Damage {number} can't be decided so in its present state. Load its page again."),
+            number=row.pk,
+        )
+
+
+def _decided(row: Damage, by: User, decision: Decision) -> Review:
+    before = _facts(row)
+    review = Review(damage=row, by=by, kind=decision.kind, comment=decision.comment, model=_model(row))
+    extra = _put_box(row, decision) if decision.kind == Kind.box else ({}, {})
+    if decision.kind == Kind.reclass and decision.class_id is not None:
+        seen = [sighting_of(one, "") for one in row.sightings.all()]
+        row.class_id, row.class_decided = decision.class_id, True
+        row.severity = severity_of(decision.class_id, seen) if seen else row.severity
+    elif decision.kind in (Kind.schedule, Kind.assign):
+        row.assignee_id, row.due = decision.assignee, decision.due
+    elif decision.kind == Kind.reject:
+        row.rejected_as = decision.rejected_as
+    elif decision.kind == Kind.reopen:
+        row.rejected_as, row.assignee_id, row.due = "", None, None
+    row.state = NEXT[decision.kind][row.state]
+    return _kept(row, before, review, *extra)
+
+
+def _put_box(row: Damage, decision: Decision) -> tuple[dict[str, object], dict[str, object]]:
+    """Move the box in the best picture; what the review keeps of it. Raises DecisionError where there is no picture."""
+    best = row.best
+    if best is None or not best.frame or decision.box is None:
+        raise DecisionError(
+            N_("Damage {number} has no picture in which a box could be moved."), number=row.pk
+        )
+    before, best.box = best.box, [round(share, 5) for share in decision.box]
+    best.save(update_fields=["box"])
+    return {"sighting": best.pk, "box": before}, {"sighting": best.pk, "box": best.box}
+
+
+def _kept(
+    row: Damage, before: dict[str, object], review: Review,
+    also_before: dict[str, object] | None = None, also_after: dict[str, object] | None = None,
+) -> Review:  # fmt: skip
+    """Save a damage and what follows from a decision on it."""
+    shown, kind = row.shown, (before["class_id"], before["severity"])
+    settle(row)
+    row.version += 1
+    row.save()
+    put_priorities([row])
+    if row.shown != shown or (row.class_id, row.severity) != kind:
+        cells.refresh([row.tile_key])
+    review.before, review.after = before | (also_before or {}), _facts(row) | (also_after or {})
+    review.save()
+    audited(review.by, f"damage.{review.kind}", str(row.pk), state=row.state, version=row.version)
+    return review
+
+
+def _facts(row: Damage) -> dict[str, object]:
+    facts = {name: getattr(row, name) for name in FIELDS}
+    return facts | {"due": row.due.isoformat() if row.due else None, "state": str(row.state)}
+
+
+def _model(row: Damage) -> str:
+    return row.best.model if row.best else ""
+
+
+def _name(user: User) -> str:
+    return user.get_full_name() or user.get_username()

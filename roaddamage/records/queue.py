@@ -1,0 +1,64 @@
+"""The queue: damages that wait for a person's decision, the most urgent first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+
+from detector.errors import N_
+from maps.map_data import STATES
+from roaddamage.records.models import Damage, Passage, Review
+
+GONE_BELIEF = next(index for index, state in enumerate(STATES) if state.name == "repaired")
+QUEUES: dict[str, str] = {
+    "proposed": N_("proposals to review"),
+    "gone": N_("probably repaired, to be checked"),
+    "back": N_("repaired, but seen again"),
+}
+"""What can wait for a person, and why."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which damages of a queue are asked for: of a drive (its key) and a class alone, where given."""
+
+    queue: str = "proposed"
+    drive: int | None = None
+    class_id: int | None = None
+
+
+def waiting(asked: Asked) -> QuerySet[Damage]:
+    """The damages that wait, in order of priority."""
+    rows = {"gone": _gone, "back": _back}.get(asked.queue, _proposed)()
+    if asked.class_id is not None:
+        rows = rows.filter(class_id=asked.class_id)
+    if asked.drive is not None:
+        rows = rows.filter(pk__in=Passage.objects.filter(drive=asked.drive).values("damage"))
+    return rows.order_by("-priority", "pk")
+
+
+def _proposed() -> QuerySet[Damage]:
+    return Damage.objects.filter(state=Damage.State.proposed, joined_into__isnull=True)
+
+
+def _gone() -> QuerySet[Damage]:
+    """Those that drives took for repaired and, of what people confirmed before, those not checked since."""
+    checked = _last_at(Review.Kind.confirm)
+    missed = Passage.objects.filter(damage=OuterRef("pk"), seen=False, drive__begin__gt=OuterRef("checked"))
+    decided = Q(state__in=(Damage.State.confirmed, Damage.State.scheduled), belief=GONE_BELIEF)
+    news = Q(checked__isnull=True) | Exists(missed)
+    return Damage.objects.annotate(checked=checked).filter(
+        Q(state=Damage.State.gone) | decided & news, joined_into__isnull=True
+    )
+
+
+def _back() -> QuerySet[Damage]:
+    repaired = Damage.objects.annotate(repaired=_last_at(Review.Kind.repair))
+    return repaired.filter(state=Damage.State.repaired, joined_into__isnull=True, last_seen__gt=F("repaired"))
+
+
+def _last_at(kind: str) -> Subquery:
+    """When a damage was last decided so, and it was not taken back."""
+    of = Review.objects.filter(damage=OuterRef("pk"), kind=kind, undone_by__isnull=True)
+    return Subquery(of.order_by("-at").values("at")[:1])
