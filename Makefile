@@ -21,3 +21,4 @@ benchmark: setup
 	.venv/bin/python -m benchmarks.inference
 	.venv/bin/python -m benchmarks.map_page
 	.venv/bin/python -m benchmarks.truth
+	.venv/bin/python -m benchmarks.segments

@@ -327,8 +327,8 @@ def made_years(network: Network, folder: Path, km: float) -> None:
         truth, _planted(network, rng, near, rng.choice(_often_seen(network, drives), SPOTS, replace=False))
     )
     for year in range(3):
-        drives = drives_over(network, truth, rng, km, 4.0, days=1.0, from_day=365.0 * year)
-        write_results(folder / f"{2024 + year}", drives, ZoneInfo("Asia/Tokyo"), str)
+        drives = drives_over(network, truth, rng, km, 4.0, days=1.0, from_day=365.0 * (year - 2))
+        write_results(folder / f"{2023 + year}", drives, ZoneInfo("Asia/Tokyo"), str)
         truth = later(network, truth, rng, 1.5)
 
 

@@ -219,7 +219,7 @@ def _tables(job: ExportJob, told: Assessment, translate: Translate) -> Tables:
         measured = short, on_pieces(rows, told.network, told.network.long)[0]
         if unknown:
             remark = MeasuredError(
-                N_("{path}: roads that are not in the road file, or in several parts, are left out: {roads}."),
+                N_("{path}: roads or stretches that are not in the road file, or in several parts, are left out: {roads}."),
                 path=job.measured, roads=", ".join(unknown[:20]),
             )  # fmt: skip
             notes.append(remark)

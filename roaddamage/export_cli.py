@@ -34,8 +34,8 @@ EXPORT_HELP = N_(
     """Write what was found as tables, files and forms: segments with their crack ratio, hot spots, priorities.
 
 DIR is an output folder of detect, or a folder of them; several are put together, and a damage that two
-of them show counts once. Roads come from --roads (a road ledger 道路台帳 as Shapefile, GeoPackage or GeoJSON,
-基盤地図情報, or OpenStreetMap), else from the ways driven.
+of them show counts once. Roads come from --roads (centre lines: a road ledger 道路台帳 as Shapefile, GeoPackage or
+GeoJSON, or OpenStreetMap), else from the ways driven.
 
 gpkg, geojson, shp and kml are for maps, csv and xlsx for tables (xlsx with an inspection record after
 舗装点検記録様式), pdf is a report for a meeting, html the map with segments and hot spots.

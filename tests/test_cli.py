@@ -100,9 +100,9 @@ def test_an_error_speaks_the_language_it_is_asked_in() -> None:
     assert error.message(translation("ja")) == "x.mp4 はありません。"
 
 
-def test_the_reference_is_what_help_says() -> None:
-    """docs/cli.md is made by scripts/write-cli-reference."""
-    made = subprocess.run(
-        [ROOT / "scripts/write-cli-reference", "-"], capture_output=True, text=True, check=True
-    ).stdout
-    assert (ROOT / "docs/cli.md").read_text() == made
+@pytest.mark.parametrize(
+    ("page", "script"), [("cli.md", "write-cli-reference"), ("exports.md", "write-columns")]
+)
+def test_made_pages_are_what_the_code_says(page: str, script: str) -> None:
+    made = subprocess.run([ROOT / "scripts" / script, "-"], capture_output=True, text=True, check=True).stdout
+    assert (ROOT / "docs" / page).read_text() == made
