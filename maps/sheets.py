@@ -9,10 +9,12 @@ import csv
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pandas
 from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
+from openpyxl.writer.excel import ExcelWriter
 from pyproj import CRS
 
 from detector.errors import N_, Translate
@@ -55,7 +57,7 @@ def write_workbook(path: Path, tables: Tables, crs: CRS, translate: Translate) -
     book = Workbook(write_only=True)
     try:
         _add_sheets(book, tables, crs, translate)
-        book.save(path)
+        _save(book, path)
     except BaseException:
         _abandon(book)
         raise
@@ -70,6 +72,19 @@ def _add_sheets(book: Workbook, tables: Tables, crs: CRS, translate: Translate) 
         for number, part in enumerate(_parts(layer.table), 1):
             title = translate(TITLES[layer.name])
             _add_list(book, layer, part, title if number == 1 else f"{title} ({number})", translate)
+
+
+def _save(book: Workbook, path: Path) -> None:
+    """As `book.save`, whose archive tells of a full disk on standard error too."""
+    archive = ZipFile(path, "w", ZIP_DEFLATED)
+    try:
+        ExcelWriter(book, archive).save()
+    except BaseException:
+        if archive.fp:
+            with suppress(OSError):
+                archive.fp.close()
+            archive.fp = None
+        raise
 
 
 def _abandon(book: Workbook) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import subprocess
 from datetime import datetime
 from pathlib import Path
@@ -241,6 +242,14 @@ def test_rows_of_the_overview_are_as_high_as_their_texts(tmp_path: Path) -> None
     sheet = openpyxl.load_workbook(tmp_path / "tables.xlsx")["Overview"]
     heights = [sheet.row_dimensions[row].height for row in (sheet.max_row - 1, sheet.max_row)]
     assert heights == [LINE_PT, 5 * LINE_PT]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_told_once() -> None:
+    """And not again by what Python cleans up: that is a warning, and so an error here."""
+    with pytest.raises(OSError, match="No space left"):
+        write_workbook(Path("/dev/full"), made_tables(), LONLAT, str)
+    gc.collect()
 
 
 def test_a_long_table_goes_on_on_further_sheets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
