@@ -41,7 +41,7 @@ class VideoDrive:
         after_lost: bool = False,
     ) -> None:
         self.name, self.chapters, self.gps = name, chapters, gps
-        self.others, self._after_lost = others or {}, after_lost
+        self.others, self.after_lost = others or {}, after_lost
         self.path = chapters[0].video.path
         self._readers = [VideoReader(chapter.video.path) for chapter in chapters]
         self._wanted_s = [0.0] * len(chapters)
@@ -82,7 +82,7 @@ class VideoDrive:
     @property
     def faults(self) -> list[FootageError]:
         faults: list[FootageError] = list(self._without_gps)
-        if self._after_lost:
+        if self.after_lost:
             faults.append(
                 FootageError(
                     N_("files before {path} seem to be missing: look for them on the card"),

@@ -14,6 +14,23 @@ WHOLE_HOURS = N_("the camera's clock is taken to run in another zone ({shift}): 
 
 def clock_doubts(fixes: Fixes, translate: Translate) -> list[str]:
     """How a drive's clocks were tied where that needs saying; empty where they agree."""
+    return [translate(doubt).format(**_values(fixes)) for doubt in _doubts(fixes)]
+
+
+def doubts_kept(fixes: Fixes) -> list[dict[str, object]]:
+    """The same to be kept and told later, as `roaddamage.problems` has it."""
+    return [{"template": doubt, "values": dict(_values(fixes))} for doubt in _doubts(fixes)]
+
+
+def _values(fixes: Fixes) -> dict[str, str]:
+    return {
+        "shift": f"{fixes.clock_shift_s / 3600:+g} h",
+        "seconds": f"{fixes.clock_shift_s:+.1f}",
+        "residual": f"{fixes.clock_residual_s:.1f}",
+    }
+
+
+def _doubts(fixes: Fixes) -> list[str]:
     doubts = []
     if fixes.clock == Tie.together:
         doubts.append(
@@ -35,14 +52,7 @@ def clock_doubts(fixes: Fixes, translate: Translate) -> list[str]:
         doubts.append(N_("the clocks were tied by the picture's motion against the speed, to ± {residual} s"))
     elif fixes.clock_residual_s > LARGE_RESIDUAL_S:
         doubts.append(N_("the clocks of video and GPS differ by {residual} s and more: check a known place"))
-    return [
-        translate(doubt).format(
-            shift=f"{fixes.clock_shift_s / 3600:+g} h",
-            seconds=f"{fixes.clock_shift_s:+.1f}",
-            residual=f"{fixes.clock_residual_s:.1f}",
-        )
-        for doubt in doubts
-    ]
+    return doubts
 
 
 def finite(value: float) -> float | None:

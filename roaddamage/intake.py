@@ -8,15 +8,16 @@ The same footage twice, by its content, is one drive.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -26,22 +27,21 @@ from detector.drive import Drive as Footage
 from detector.errors import N_, RoadDamageError
 from detector.footage import PICTURE_SUFFIXES, Refused, find_drives
 from detector.picture_drive import PictureDrive
-from detector.telemetry import LOG_SUFFIXES, find_log
-from detector.telemetry.clock import Hints
-from detector.trajectory import trajectory_from_fixes
+from detector.telemetry import LOG_SUFFIXES, find_log, read_log
 from detector.video import SUFFIXES
 from detector.video_drive import VideoDrive
-from roaddamage.probe import Located, facts
 from roaddamage.problems import problem
 from roaddamage.records.audit import audited
-from roaddamage.records.models import Drive, FootageFile
+from roaddamage.records.models import Drive, FootageFile, Turn
+from roaddamage.understanding import look_again, understand
 
 KNOWN = frozenset((*SUFFIXES, *PICTURE_SUFFIXES, *LOG_SUFFIXES))
 """Endings of files that can be of use; others are refused before their first byte."""
-LONGEST_NAME = 120
-MOST_FOLDERS = 6
-BLOCK = 2**20
-PREVIEW_POINTS = 600
+LONGEST_NAME, LONGEST_FOLDER, MOST_FOLDERS = 120, 40, 6
+"""Bytes of a file's stem and of a folder's name, and folders above a file; paths fit `FootageFile.path` so."""
+BLOCK = 2**22
+Told = Callable[[int], None]
+"""Is told of bytes that were read."""
 
 
 class IntakeError(RoadDamageError):
@@ -63,23 +63,36 @@ def safe_path(name: str) -> PurePosixPath:
 
     Raises IntakeError where nothing is left of it, or its ending is none of `KNOWN`.
     """
-    text = unicodedata.normalize("NFC", name).replace("\\", "/")
-    parts = []
-    for part in text.split("/"):
-        clean = re.sub(r'[\x00-\x1f\x7f<>:"|?*]', "_", part).strip().strip(".")
-        if clean:
-            stem, dot, ending = clean.rpartition(".")
-            cut = (stem or ending).encode()[:LONGEST_NAME].decode("utf-8", "ignore")
-            parts.append(f"{cut}{dot}{ending[:8]}" if stem else cut)
+    text = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode()).replace("\\", "/")
+    clean = (re.sub(r'[\x00-\x1f\x7f<>:"|?*]', "_", part).strip(" .") for part in text.split("/"))
+    parts = [part for part in clean if part]
     if not parts:
         raise IntakeError(N_("A file without a name can't be taken."))
-    path = PurePosixPath(*parts[-MOST_FOLDERS:])
-    if path.suffix.lower() not in KNOWN:
+    *folders, last = parts
+    stem, dot, ending = last.rpartition(".")
+    if f".{ending}".lower() not in KNOWN or not stem:
         raise IntakeError(
             N_("{name} is no video, no JPEG and no GPS log. Known are: {kinds}."),
-            name=path.name, kinds=", ".join(sorted(KNOWN)),
+            name=_shortened(last, LONGEST_NAME), kinds=", ".join(sorted(KNOWN)),
         )  # fmt: skip
-    return path
+    if len(folders) > MOST_FOLDERS:
+        left_out = "/".join(folders[:-MOST_FOLDERS])
+        folders = [f"{folders[-MOST_FOLDERS]}-{_mark(left_out)}", *folders[1 - MOST_FOLDERS :]]
+    return PurePosixPath(
+        *(_shortened(one, LONGEST_FOLDER) for one in folders),
+        f"{_shortened(stem, LONGEST_NAME)}{dot}{ending}",
+    )
+
+
+def _shortened(text: str, longest: int) -> str:
+    """A name cut to so many bytes; two that begin alike stay two."""
+    if len(text.encode()) <= longest:
+        return text
+    return f"{text.encode()[: longest - 9].decode('utf-8', 'ignore')}-{_mark(text)}"
+
+
+def _mark(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def batch_folder(batch: str) -> Path:
@@ -93,34 +106,49 @@ def batch_folder(batch: str) -> Path:
 def put(source: Path, batch: str, name: str, *, keep: bool = False) -> Path:
     """Move a file (with `keep`, link or copy it) to its place in a batch; the place.
 
-    Raises IntakeError and OSError.
+    Raises IntakeError, also where the disk is full; nothing half copied stays.
     """
-    path = safe_path(name)
-    target = batch_folder(batch) / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if not keep:
-        os.replace(source, target)
-        return target
-    part = target.with_name(f".{target.name}.part")
-    part.unlink(missing_ok=True)
+    target = batch_folder(batch) / safe_path(name)
+    part = target.with_name(f".part-{_mark(target.name)}")
     try:
-        os.link(source, part)
-    except OSError:
-        shutil.copyfile(source, part)
-    os.replace(part, target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not keep:
+            os.replace(source, target)
+            return target
+        part.unlink(missing_ok=True)
+        try:
+            os.link(source, part)
+        except OSError:
+            shutil.copyfile(source, part)
+        os.replace(part, target)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise not_kept(target.name, error) from error
     return target
 
 
-def sha256_of(path: Path) -> str:
+def not_kept(name: str, error: OSError) -> IntakeError:
+    """What a person is told of a file that the disk did not take."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return IntakeError(
+            N_("{name} was not kept: the server's disk is full. Ask the administrator to make room."),
+            name=name,
+        )
+    return IntakeError(N_("{name} was not kept: {reason}."), name=name, reason=error.strerror or str(error))
+
+
+def sha256_of(path: Path, told: Told = lambda _: None) -> str:
     """Of a file's content."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             digest.update(block)
+            told(len(block))
     return digest.hexdigest()
 
 
-def recognise(batch: str, by: User) -> Taken:
+def recognise(batch: str, by: User, told: Told = lambda _: None) -> Taken:
     """Make drives of a batch's files. One bad file stops no other; what has become a drive already stays."""
     folder, taken = batch_folder(batch), Taken()
     for found in find_drives([folder]):
@@ -128,9 +156,11 @@ def recognise(batch: str, by: User) -> Taken:
             _refuse(taken, folder, found.path, found.error)
             continue
         try:
-            _take(found, folder, by, taken)
+            _take(found, folder, by, taken, told)
         except RoadDamageError as error:
             _refuse(taken, folder, found.path, error)
+        except OSError as error:
+            _refuse(taken, folder, found.path, not_kept(found.path.name, error))
     return taken
 
 
@@ -139,23 +169,24 @@ def _refuse(taken: Taken, folder: Path, path: Path, error: RoadDamageError) -> N
     taken.refused.append({"name": name, **problem(error, folder)})
 
 
-def _take(found: Footage, folder: Path, by: User, taken: Taken) -> None:
+def _take(found: Footage, folder: Path, by: User, taken: Taken, told: Told) -> None:
     files = list(_files(found))
-    hashes = [(path, kind, sha256_of(path)) for path, kind in files]
+    hashes = [(path, kind, sha256_of(path, told)) for path, kind in files]
     footage = sorted(own for _, kind, own in hashes if kind == FootageFile.Kind.footage)
     digest = hashlib.sha256("".join(footage).encode()).hexdigest()
     if before := Drive.objects.filter(digest=digest).first():
-        taken.known.append(before)
+        _known(before, files, taken)
         return
     understood, preview = understand(found, 0.0)
     with transaction.atomic():
+        Turn.take("drives")  # so that no other takes the name, or the same footage, meanwhile
         drive, fresh = Drive.objects.get_or_create(
             digest=digest,
             defaults={"name": _free_name(found.name), "by": by, "understood": understood, "preview": preview,
                       "duration_s": found.duration_s, "metres": float(str(understood["driven_m"]))},
         )  # fmt: skip
         if not fresh:
-            taken.known.append(drive)
+            _known(drive, files, taken)
             return
         FootageFile.objects.bulk_create(
             FootageFile(
@@ -168,19 +199,37 @@ def _take(found: Footage, folder: Path, by: User, taken: Taken) -> None:
     taken.drives.append(drive)
 
 
+def _known(drive: Drive, files: list[tuple[Path, str]], taken: Taken) -> None:
+    """Footage that is there already is not kept twice."""
+    if drive not in taken.drives and drive not in taken.known:
+        taken.known.append(drive)
+    place: Path = settings.WORKSPACE.footage
+    mine = {place / path for path in drive.files.values_list("path", flat=True)}
+    tidy([path for path, kind in files if kind == FootageFile.Kind.footage and path not in mine])
+
+
 def _files(found: Footage) -> Iterator[tuple[Path, str]]:
     """The files of a drive, and what each is for."""
     kinds = FootageFile.Kind
     if isinstance(found, VideoDrive):
-        logs = set()
+        logs: set[Path] = set()
         for chapter in found.chapters:
             yield chapter.video.path, kinds.footage
-            log = found.gps or find_log(chapter.video.path)
+            log = find_log(chapter.video.path)
             if log and log not in logs:
                 logs.add(log)
                 yield log, kinds.log
     elif isinstance(found, PictureDrive):
-        yield from ((path, kinds.footage) for path in found.pictures)
+        yield from ((path, kinds.footage) for path in _pictures_beside(found.path))
+
+
+def _pictures_beside(folder: Path) -> list[Path]:
+    """The pictures that make a folder a drive, with those that can't be read."""
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    ]
 
 
 def _free_name(name: str) -> str:
@@ -191,90 +240,62 @@ def _free_name(name: str) -> str:
     return free
 
 
-def hints(offset_s: float) -> Hints:
-    """What is known of a drive's clocks: the municipality's zone, and a person's correction."""
-    from datetime import datetime, timedelta
-
-    zone = ZoneInfo(settings.TIME_ZONE)
-    return Hints(offset_s, (datetime.now(zone).utcoffset() or timedelta()).total_seconds(), None)
-
-
-def understand(found: Footage, offset_s: float) -> tuple[dict[str, object], list[list[list[float]]]]:
-    """What a drive is told to be before it runs, and its way; `problem` where it has no usable positions."""
-    try:
-        fixes = found.fixes(hints(offset_s))
-        path = trajectory_from_fixes(fixes)
-        told = facts(Located(found, fixes, path), ZoneInfo(settings.TIME_ZONE))
-        told.pop("path")
-        ways = [_thinned(line.tolist()) for line in path.ways([(0.0, found.duration_s)]) if len(line)]
-    except RoadDamageError as error:
-        width_px, height_px = found.size_px
-        told = {
-            "drive": found.name, "duration_s": round(found.duration_s, 1), "size_px": [width_px, height_px],
-            "driven_m": 0.0, "problem": problem(error, settings.WORKSPACE.footage),
-        }  # fmt: skip
-        ways = []
-    return told, ways
-
-
-def _thinned(line: list[list[float]]) -> list[list[float]]:
-    step = max(len(line) // PREVIEW_POINTS, 1)
-    return [[round(lon, 6), round(lat, 6)] for lon, lat in (*line[::step], line[-1])]
-
-
-def footage_of(drive: Drive) -> Footage:
-    """A drive's files opened again. Raises RoadDamageError where they are gone or can't be read."""
-    files = list(drive.files.all())
-    place: Path = settings.WORKSPACE.footage
-    footage = [place / file.path for file in files if file.kind == FootageFile.Kind.footage]
-    logs = [place / file.path for file in files if file.kind == FootageFile.Kind.log]
-    pictures = bool(footage) and footage[0].suffix.lower() in PICTURE_SUFFIXES
-    if pictures:
-        return PictureDrive(footage[0].parent, drive.name, footage)
-    # One log for one video, or for all of them where a person attached it; else each video finds its own.
-    attached = logs[0] if len(logs) == 1 else None
-    for found in find_drives(footage, attached):
-        if isinstance(found, Refused):
-            raise found.error
-        found.name = drive.name
-        return found
-    raise IntakeError(N_("The footage of {drive} is gone."), drive=drive.name)
-
-
 def attach_log(drive: Drive, source: Path, name: str, by: User) -> None:
-    """Use this GPS log for a drive, in place of what it had. Raises IntakeError for a file that is none."""
+    """Use this GPS log for a drive, in place of what it had.
+
+    Raises IntakeError for a file that is none, TelemetryError for one without positions; the drive is then as before.
+    """
     path = safe_path(name)
     if path.suffix.lower() not in LOG_SUFFIXES:
         raise IntakeError(
             N_("{name} is no GPS log. Known are: {kinds}."), name=path.name, kinds=", ".join(LOG_SUFFIXES)
         )
-    batch = drive.files.first().path.split("/")[0]  # type: ignore[union-attr]
-    target = put(source, batch, f"attached/{path.name}")
+    footage = drive.files.filter(kind=FootageFile.Kind.footage).first()
+    if footage is None or Path(footage.path).suffix.lower() in PICTURE_SUFFIXES:
+        raise IntakeError(N_("Pictures carry their own positions; a log can be given for videos only."))
+    read_log(source)
+    target = put(source, footage.path.split("/")[0], f"attached-{drive.pk}/{path.name}")
     with transaction.atomic():
-        drive.files.filter(kind=FootageFile.Kind.log).delete()
+        drive.files.filter(kind=FootageFile.Kind.attached).delete()
         FootageFile.objects.create(
             drive=drive, name=path.name, path=target.relative_to(settings.WORKSPACE.footage).as_posix(),
-            size=target.stat().st_size, sha256=sha256_of(target), kind=FootageFile.Kind.log,
+            size=target.stat().st_size, sha256=sha256_of(target), kind=FootageFile.Kind.attached,
         )  # fmt: skip
         audited(by, "drive.log_attached", drive.name, log=path.name)
     look_again(drive)
 
 
-def look_again(drive: Drive) -> None:
-    """Tell anew what a drive is, with its log and its clock's correction."""
-    drive.understood, drive.preview = understand(footage_of(drive), drive.gps_offset_s)
-    drive.metres = float(str(drive.understood["driven_m"]))
-    drive.save(update_fields=["understood", "preview", "metres"])
-
-
 def add_folder(folder: Path, by: User, batch: str) -> Taken:
-    """Take in what lies in a folder, linked or copied; files of no use are passed over. Raises OSError."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix.lower() in KNOWN]
-    for path in files:
-        put(path, batch, path.relative_to(folder).as_posix(), keep=True)
-    if not files:
+    """Take in what lies in a folder, linked or copied; files of no use are passed over, links are refused.
+
+    Raises IntakeError; nothing of the folder is then there.
+    """
+    files, links = _files_in(folder)
+    if not files and not links:
         raise IntakeError(N_("{path} holds no video, no picture and no GPS log."), path=folder)
-    return recognise(batch, by)
+    try:
+        for path in files:
+            put(path, batch, path.relative_to(folder).as_posix(), keep=True)
+    except IntakeError:
+        shutil.rmtree(batch_folder(batch), ignore_errors=True)
+        raise
+    taken = recognise(batch, by) if files else Taken()
+    for path in links:
+        error = IntakeError(N_("{path} is a link to another place: copy the file itself."), path=path.name)
+        taken.refused.append({"name": path.relative_to(folder).as_posix(), **problem(error)})
+    return taken
+
+
+def _files_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The files of use in a folder, and the links among them, which might lead anywhere."""
+    found = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in KNOWN
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    links = [path for path in found if path.is_symlink()]
+    return [path for path in found if path.is_file() and not path.is_symlink()], links
 
 
 def tidy(paths: Sequence[Path]) -> None:

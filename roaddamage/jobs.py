@@ -1,289 +1,236 @@
 """Jobs: drives run by workers, one at a time each, whatever becomes of a worker.
 
 A job waits (`queued`), runs, and is then done, failed or cancelled. Its results reach the records in one transaction
-with its end, or not at all. A worker that lives says so every few seconds; the jobs of one that does not are handed
-to another, a few times. Two workers never both finish a job: its end is written by the one whose name it bears.
+with its end, or not at all (`roaddamage.runs`). Two workers never both finish a job: its end is written by the one
+whose name it bears.
+
+A worker that lives changes the job's `beat` every few seconds. Others look (`Watch`), and where a beat stays the same
+for `DEAD_AFTER_S` of their own steady clock, or the worker's lock on this machine is free, the job is handed to another,
+`MOST_ATTEMPTS` times at most. No two machines' clocks are compared: one that jumps neither loses a job nor runs it twice.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import shutil
-import socket
-import threading
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+import time
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django_tasks import task
 
 from detector.errors import N_, RoadDamageError
-from detector.vehicle import Vehicle as Known
+from roaddamage import locks
 from roaddamage.problems import problem
 from roaddamage.records.audit import audited
-from roaddamage.records.models import Drive, Job, Turn, Vehicle
+from roaddamage.records.models import Drive, Job
 
-if TYPE_CHECKING:
-    from detector.pipeline import DriveResult, Progress
-    from maps.coverage import Way
-
-BEAT_S = 5.0
 DEAD_AFTER_S = 60.0
 """A worker that was silent for so long is taken for dead."""
 MOST_ATTEMPTS = 3
-log = logging.getLogger("roaddamage.jobs")
+"""So often a job is begun by itself; after that a person may have it run again."""
+LEAST_TOLD_M = 50.0
+"""Of a drive's way, before the time that is left is told."""
 
 
 class JobError(RoadDamageError):
     """A job that can't be begun, or go on."""
 
 
-class CancelledError(Exception):
-    """Somebody asked the job to end."""
-
-
-class LostError(Exception):
-    """The job is another worker's now."""
-
-
 def enqueue(drive: Drive, by: User) -> Job:
-    """A job for a drive. Raises JobError where it has one that is not over, or was run already."""
-    States = Drive.State  # noqa: N806
-    if drive.state == States.done:
-        raise JobError(N_("{drive} has been run already."), drive=drive.name)
+    """A job for a drive, also where one before failed or was cancelled.
+
+    Raises JobError where it has one that is not over, or was run already.
+    """
     try:
         with transaction.atomic():
+            row = Drive.objects.select_for_update().get(pk=drive.pk)
+            if row.state == Drive.State.done:
+                raise JobError(N_("{drive} has been run already."), drive=drive.name)
             job = Job.objects.create(drive=drive, by=by)
-            Drive.objects.filter(pk=drive.pk).update(state=States.queued)
+            _drive_is(job, Drive.State.queued)
             audited(by, "job.queued", drive.name)
             run_job.enqueue(job.pk)
     except IntegrityError as error:
         raise JobError(N_("{drive} is waiting or running already."), drive=drive.name) from error
-    drive.state = States.queued
+    drive.state = Drive.State.queued
     return job
 
 
-def cancel(job: Job, by: User) -> None:
-    """End a job: at once where it waits, else as soon as its worker hears of it."""
+def cancel(job: Job, by: User) -> bool:
+    """End a job: at once where it waits, else as soon as its worker hears of it; whether it was not over yet."""
     with transaction.atomic():
-        waiting = Job.objects.filter(pk=job.pk, state=Job.State.queued)
-        if waiting.update(state=Job.State.cancelled, finished=timezone.now()):
-            Drive.objects.filter(pk=job.drive_id).update(state=Drive.State.cancelled)
+        row = Job.objects.select_for_update().get(pk=job.pk)
+        if row.state == Job.State.queued:
+            end(row, Job.State.cancelled)
+        elif row.state == Job.State.running:
+            Job.objects.filter(pk=row.pk).update(cancel_asked=True)
         else:
-            Job.objects.filter(pk=job.pk, state=Job.State.running).update(cancel_asked=True)
+            return False
         audited(by, "job.cancelled", job.drive.name)
+    return True
 
 
-def take_over() -> int:
-    """Hand the jobs of workers that are no more to others; how many there were."""
-    dead = timezone.now() - timedelta(seconds=DEAD_AFTER_S)
-    count = 0
-    for job in Job.objects.filter(state=Job.State.running, beat__lt=dead).select_related("drive"):
+def seconds_left(job: Job) -> float | None:
+    """How long a running job will take yet, by what it took so far; None where that can't be told."""
+    if job.state != Job.State.running or job.started is None or job.metres_done < LEAST_TOLD_M:
+        return None
+    so_far_s = (timezone.now() - job.started).total_seconds()
+    left_m = max(job.metres_total - job.metres_done, 0.0)
+    return so_far_s / job.metres_done * left_m if so_far_s > 0 else None
+
+
+def running_as(job: Job, worker: str) -> QuerySet[Job]:
+    """The job, as long as it is this worker's."""
+    return Job.objects.filter(pk=job.pk, worker=worker, state=Job.State.running)
+
+
+def claim(number: int, worker: str) -> Job | None:
+    """The job for this worker alone; None where it waits no more."""
+    now = timezone.now()
+    with transaction.atomic():
+        claimed = Job.objects.filter(pk=number, state=Job.State.queued).update(
+            state=Job.State.running, worker=worker, started=now, beat=now, attempts=F("attempts") + 1,
+            metres_done=0.0, metres_total=0.0, problem={},
+        )  # fmt: skip
+        if not claimed:
+            return None
+        job = Job.objects.select_related("drive__vehicle").get(pk=number)
+        _drive_is(job, Drive.State.running)
+    return job
+
+
+def end(job: Job, state: str, error: RoadDamageError | None = None, **told: Any) -> None:
+    """End a job that is still as it was read: that wins which is first. To be called within a transaction or alone."""
+    with transaction.atomic():
+        mine = Job.objects.filter(pk=job.pk, state=job.state, worker=job.worker)
+        kept = problem(error, **told) if error else {}
+        if mine.update(state=state, finished=timezone.now(), problem=kept):
+            _drive_is(job, state)
+
+
+def hand_back(job: Job, *, counted: bool) -> bool:
+    """Let another worker run a job that is still as it was read; `counted`: as one of its attempts."""
+    with transaction.atomic():
+        mine = Job.objects.filter(pk=job.pk, state=Job.State.running, worker=job.worker)
+        attempts = job.attempts if counted else max(job.attempts - 1, 0)
+        if not mine.update(state=Job.State.queued, worker="", attempts=attempts, metres_done=0.0):
+            return False
+        _drive_is(job, Drive.State.queued)
+        run_job.enqueue(job.pk)
+    return True
+
+
+def give_up_or_back(job: Job, error: RoadDamageError) -> bool:
+    """After a fault that may pass: let it run again, or fail with this error where that was tried often enough."""
+    if job.cancel_asked:
+        end(job, Job.State.cancelled)
+    elif job.attempts >= MOST_ATTEMPTS:
+        end(job, Job.State.failed, error)
+    else:
+        return hand_back(job, counted=True)
+    return False
+
+
+def _drive_is(job: Job, state: str) -> None:
+    Drive.objects.filter(pk=job.drive_id).update(state=state)
+
+
+@task(takes_context=True)
+def run_job(context: Any, number: int) -> str:
+    """What a worker does; how the job ended."""
+    from roaddamage.runs import run
+
+    return run(number, context.task_result.worker_ids[-1])
+
+
+class Watch:
+    """Looks for jobs whose worker is no more, and for places in the queue that got lost with one."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._seen: dict[Hashable, tuple[object, float]] = {}
+
+    def look(self) -> int:
+        """Hand on what dead workers left; how many jobs. Raises what the database does; then all begins anew."""
+        try:
+            return self._taken_over() + self._queued_again()
+        except Exception:
+            self._seen.clear()  # nobody could write a beat: that silence tells nothing
+            raise
+
+    def _taken_over(self) -> int:
+        count = 0
+        running = list(Job.objects.filter(state=Job.State.running))
+        for job in running:
+            if ended(job.worker) or self._silent(("job", job.pk), (job.worker, job.beat)):
+                count += self._take_over(job)
+        self._forget("job", {job.pk for job in running})
+        return count
+
+    def _take_over(self, job: Job) -> int:
+        error = JobError(
+            N_("The program that ran this drive ended unexpectedly, {count} times. The server's log says more."),
+            count=job.attempts,
+        )  # fmt: skip
         with transaction.atomic():
-            mine = Job.objects.filter(pk=job.pk, state=Job.State.running, beat=job.beat)
-            if job.cancel_asked:
-                _end(mine, job, Job.State.cancelled, Drive.State.cancelled)
-            elif job.attempts >= MOST_ATTEMPTS:
-                error = JobError(
-                    N_("Its worker ended unexpectedly {count} times. Look at the server's log."),
-                    count=job.attempts,
+            now = Job.objects.select_for_update().filter(
+                pk=job.pk, state=job.state, worker=job.worker, beat=job.beat
+            )
+            return int(give_up_or_back(row, error)) if (row := now.first()) else 0
+
+    def _queued_again(self) -> int:
+        """Places in the queue that a dead worker held are given up; a job that waits has one again."""
+        from django_tasks_db.models import DBTaskResult
+
+        open_rows = DBTaskResult.objects.filter(
+            task_path=run_job.module_path, status__in=("READY", "RUNNING")
+        )
+        places: defaultdict[int, int] = defaultdict(int)
+        living = dict(Job.objects.filter(state=Job.State.running).values_list("pk", "worker"))
+        rows = list(open_rows)
+        for row in rows:
+            number, holder = row.args_kwargs["args"][0], (row.worker_ids or [""])[-1]
+            lost = row.status == "RUNNING" and living.get(number) != holder
+            if lost and (ended(holder) or self._silent(("row", row.pk), holder)):
+                open_rows.filter(pk=row.pk, status="RUNNING").update(
+                    status="FAILED", finished_at=timezone.now()
                 )
-                _end(mine, job, Job.State.failed, Drive.State.failed, problem(error))
-            elif mine.update(state=Job.State.queued, worker=""):
-                Drive.objects.filter(pk=job.drive_id).update(state=Drive.State.queued)
+            else:
+                places[number] += 1
+        self._forget("row", {row.pk for row in rows})
+        count = 0
+        for job in Job.objects.filter(state=Job.State.queued):
+            if not places[job.pk]:
                 run_job.enqueue(job.pk)
                 count += 1
-    return count
+        return count
+
+    def _silent(self, key: Hashable, sign: object) -> bool:
+        """Whether this has been as it is for longer than a living worker leaves it."""
+        before, since = self._seen.get(key, (None, 0.0))
+        if before != sign:
+            self._seen[key] = sign, self.clock()
+            return False
+        return self.clock() - since > DEAD_AFTER_S
+
+    def _forget(self, kind: str, left: set[Any]) -> None:
+        self._seen = {
+            key: told for key, told in self._seen.items() if key[0] != kind or key[1] in left  # type: ignore[index]
+        }  # fmt: skip
 
 
-def _end(
-    which: object, job: Job, state: str, drive_state: str, told: dict[str, object] | None = None
-) -> None:
-    if which.update(state=state, finished=timezone.now(), problem=told or {}):  # type: ignore[attr-defined]
-        Drive.objects.filter(pk=job.drive_id).update(state=drive_state)
+def ended(worker: str) -> bool:
+    """Whether a worker of this machine is no more; False for those of other machines, of which nothing is known."""
+    if not worker:
+        return False
+    with locks.held(lock_of(worker), make=False) as free:
+        return free
 
 
-@task()
-def run_job(number: int) -> str:
-    """What a worker does; how the job ended."""
-    worker = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    claimed = Job.objects.filter(pk=number, state=Job.State.queued).update(
-        state=Job.State.running, worker=worker, started=timezone.now(), beat=timezone.now()
-    )
-    if not claimed:
-        return "not waiting"
-    job = Job.objects.select_related("drive__vehicle").get(pk=number)
-    job.attempts += 1
-    job.save(update_fields=["attempts"])
-    Drive.objects.filter(pk=job.drive_id).update(state=Drive.State.running)
-    mine = Job.objects.filter(pk=number, worker=worker, state=Job.State.running)
-    try:
-        with _beating(number, worker):
-            _run(job, worker)
-    except CancelledError:
-        _end(mine, job, Job.State.cancelled, Drive.State.cancelled)
-    except LostError:
-        return "another worker's"
-    except RoadDamageError as error:
-        _end(mine, job, Job.State.failed, Drive.State.failed, problem(error, settings.WORKSPACE.folder))
-    except Exception as error:
-        log.exception("job %s failed", number)
-        kept = JobError(
-            N_("An unexpected fault: {kind}. The server's log says more."), kind=type(error).__name__
-        )
-        _end(mine, job, Job.State.failed, Drive.State.failed, problem(kept))
-    return str(Job.objects.values_list("state", flat=True).get(pk=number))
-
-
-@contextmanager
-def _beating(number: int, worker: str) -> Iterator[None]:
-    """Say every few seconds that this worker lives."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(BEAT_S):
-            try:
-                Job.objects.filter(pk=number, worker=worker).update(beat=timezone.now())
-            except Exception:  # the database is away for a while; the next beat tries again
-                log.warning("no beat of job %s could be written", number, exc_info=True)
-            finally:
-                connection.close()
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(BEAT_S)
-
-
-def _run(job: Job, worker: str) -> None:
-    from detector.model import Model
-    from detector.pipeline import Options, detect_drive
-    from roaddamage.gpus import device
-    from roaddamage.intake import footage_of, hints
-    from roaddamage.models import Models
-
-    drive = job.drive
-    staged: Path = settings.WORKSPACE.evidence / f".part-{job.pk}"
-    shutil.rmtree(staged, ignore_errors=True)
-    staged.mkdir(parents=True)
-    try:
-        with device(waiting=lambda: _still_mine(job, worker)) as where:
-            model = Model(Models(settings.WORKSPACE.folder).current(), where)
-            vehicle = known_vehicle(drive.vehicle) if drive.vehicle else Known()
-            options = Options(hints=hints(drive.gps_offset_s), vehicle=vehicle, keep_frames=True)
-            result = detect_drive(footage_of(drive), model, options, staged, _watch(job, worker))
-        _keep(job, worker, result, model.image_px, model.name, staged)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
-
-
-def known_vehicle(row: Vehicle) -> Known:
-    """What a vehicle's drives taught of its camera."""
-    from detector.camera import Camera
-
-    return Known(Camera(**row.camera), row.drives_seen) if row.camera else Known()
-
-
-def _watch(job: Job, worker: str) -> Callable[[Progress], None]:
-    """What is told of each frame: now and then the records hear of it, and whether to go on is asked."""
-    told_at = [timezone.now()]
-
-    def watch(progress: Progress) -> None:
-        now = timezone.now()
-        if abs((now - told_at[0]).total_seconds()) < 1.0:
-            return
-        told_at[0] = now
-        _still_mine(job, worker, metres_done=progress.metres, metres_total=progress.metres_total)
-
-    return watch
-
-
-def _still_mine(job: Job, worker: str, **values: float) -> None:
-    """Raises CancelledError and LostError."""
-    mine = Job.objects.filter(pk=job.pk, worker=worker, state=Job.State.running)
-    if not mine.update(beat=timezone.now(), **values):
-        raise LostError
-    if mine.filter(cancel_asked=True).exists():
-        raise CancelledError
-
-
-def _keep(job: Job, worker: str, result: DriveResult, image_px: int, model: str, staged: Path) -> None:
-    """Put a drive's results into the records, with the end of its job, as a whole."""
-    from dataclasses import asdict
-
-    from roaddamage.detect import drive_report, driven_of, way_of
-    from roaddamage.records.counting import count_in
-    from roaddamage.records.rows import fill_drive
-
-    drive = job.drive
-    way: Way = replace(way_of(result, image_px), drive=drive.name)
-    sightings = [replace(one, drive=drive.name) for one in result.sightings]
-    target: Path = settings.WORKSPACE.evidence / str(drive.pk)
-    with transaction.atomic():
-        Turn.take("counting")
-        job = Job.objects.select_for_update().get(pk=job.pk)
-        if job.worker != worker or job.state != Job.State.running:
-            raise LostError
-        if job.cancel_asked:
-            raise CancelledError
-        fill_drive(drive, way, driven_of(result))
-        drive.duration_s = result.drive.duration_s
-        drive.report = drive_report(result, ZoneInfo(settings.TIME_ZONE), str)
-        drive.model, drive.state = model, Drive.State.done
-        drive.save()
-        counted = count_in(drive, way, sightings)
-        drive.found, drive.found_new = counted.found, counted.new
-        drive.save(update_fields=["found", "found_new"])
-        if drive.vehicle and result.vehicle.camera:
-            Vehicle.objects.filter(pk=drive.vehicle.pk).update(
-                camera=asdict(result.vehicle.camera), drives_seen=result.vehicle.drives
-            )
-        job.state, job.finished = Job.State.done, timezone.now()
-        job.metres_done = job.metres_total = result.metres
-        job.save(update_fields=["state", "finished", "metres_done", "metres_total"])
-        shutil.rmtree(target, ignore_errors=True)  # what a worker left that died just before the end
-        staged.rename(target)
-
-
-def work(*, once: bool = False) -> None:
-    """A worker: takes jobs until it is asked to end (SIGTERM: after the job in hand); with `once`, those that wait."""
-    from django_tasks_db.management.commands.db_worker import Worker
-
-    over = threading.Event()
-
-    def look() -> None:
-        while True:
-            try:
-                take_over()
-            except Exception:
-                log.warning("jobs of dead workers could not be looked for", exc_info=True)
-            finally:
-                connection.close()
-            if over.wait(BEAT_S * 3):
-                return
-
-    looking = threading.Thread(target=look, daemon=True)
-    looking.start()
-    worker = Worker(
-        queue_names=["*"], interval=1.0, batch=once, backend_name="default", startup_delay=False, max_tasks=None,
-        worker_id=uuid.uuid4().hex, excluded_queue_names=[],
-    )  # fmt: skip
-    if threading.current_thread() is threading.main_thread():
-        worker.configure_signals()
-    try:
-        worker.run()
-    finally:
-        over.set()
+def lock_of(worker: str) -> Any:
+    """The lock that a worker holds as long as it lives."""
+    return locks.place() / f"roaddamage-worker-{worker}.lock"

@@ -31,6 +31,40 @@ class Vehicle(models.Model):
         return self.name
 
 
+class Batch(models.Model):
+    """Files handed in together; drives are recognised within a batch, by a thread that says it lives (`beat`)."""
+
+    class State(models.TextChoices):
+        """How far it is."""
+
+        open = "open", N_("files are arriving")
+        recognising = "recognising", N_("being recognised")
+        recognised = "recognised", N_("recognised")
+        failed = "failed", N_("failed")
+
+    uid = models.CharField(max_length=32, unique=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="batches")
+    at = models.DateTimeField(auto_now_add=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.open)
+    beat = models.DateTimeField(null=True, blank=True)
+    bytes_done = models.BigIntegerField(default=0)
+    bytes_total = models.BigIntegerField(default=0)
+    """How far recognising has read."""
+    drives: models.ManyToManyField[Drive, models.Model] = models.ManyToManyField(
+        "Drive", related_name="batches"
+    )
+    """What became of it."""
+    known = models.JSONField(default=list)
+    """Numbers of drives that were there before with the same footage."""
+    refused = models.JSONField(default=list)
+    """Problems (`roaddamage.problems`), each with the `name` of its file."""
+    problem = models.JSONField(default=dict)
+    """Why it failed as a whole."""
+
+    class Meta:
+        ordering: ClassVar = ["-at"]
+
+
 class Upload(models.Model):
     """A file that a crew sent, from its first byte until it belongs to a drive."""
 
@@ -44,13 +78,13 @@ class Upload(models.Model):
 
     uid = models.CharField(max_length=64, unique=True)
     batch = models.CharField(max_length=64, db_index=True)
-    """Files chosen together; drives are recognised within a batch."""
+    """Its `Batch`."""
     name = models.CharField(max_length=NAME)
     """The file's own name, as a last part of a path and nothing else."""
+    path = models.CharField(max_length=500, default="")
+    """Where it goes within its batch (`roaddamage.intake.safe_path`)."""
     size = models.BigIntegerField()
-    sha256 = models.CharField(max_length=64, blank=True, db_index=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.arriving)
-    reason = models.TextField(blank=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="uploads")
     at = models.DateTimeField(auto_now_add=True)
 
@@ -111,13 +145,14 @@ class Drive(models.Model):
 
 
 class FootageFile(models.Model):
-    """A file of a drive, under the workspace's `footage/`; `kind` tells video and pictures from the GPS log."""
+    """A file of a drive, under the workspace's `footage/`; `kind` tells video and pictures from the GPS logs."""
 
     class Kind(models.TextChoices):
         """What it is for."""
 
         footage = "footage"
         log = "log"
+        attached = "attached", "log that a person gave, for all of the drive"
 
     drive = models.ForeignKey(Drive, models.CASCADE, related_name="files")
     name = models.CharField(max_length=NAME)

@@ -1,0 +1,160 @@
+"""Batches: files handed in together, recognised aside while a page shows how far that is."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import F, Q
+from django.utils import timezone
+
+from detector.errors import N_, RoadDamageError
+from roaddamage.intake import IntakeError, batch_folder, recognise, tidy
+from roaddamage.problems import problem
+from roaddamage.records.audit import audited
+from roaddamage.records.models import Batch, FootageFile, Upload
+
+BEAT_S = 3.0
+DEAD_AFTER_S = 45.0
+KEPT_DAYS = 14
+"""Files that are part of no drive are cleared after so many days."""
+_turns = threading.Semaphore(2)
+"""So many batches are recognised at a time; the others wait for their turn."""
+log = logging.getLogger("roaddamage.batches")
+
+
+def begin_batch(by: User) -> Batch:
+    """A batch that files can arrive in."""
+    return Batch.objects.create(uid=uuid.uuid4().hex, by=by)
+
+
+def stalled(batch: Batch) -> bool:
+    """Whether whoever was recognising it is no more."""
+    beat = batch.beat or batch.at
+    return batch.state == Batch.State.recognising and timezone.now() - beat > timedelta(seconds=DEAD_AFTER_S)
+
+
+def start(batch: Batch, by: User) -> bool:
+    """Recognise a batch in a thread of its own; False where that is going on already."""
+    dead = timezone.now() - timedelta(seconds=DEAD_AFTER_S)
+    free = ~Q(state=Batch.State.recognising) | Q(beat__lt=dead) | Q(beat=None)
+    mine = Batch.objects.filter(free, pk=batch.pk).update(
+        state=Batch.State.recognising, beat=timezone.now(), bytes_done=0, problem={}
+    )
+    if mine:
+        threading.Thread(target=_aside, args=(batch.pk, by.pk), daemon=True).start()
+    return bool(mine)
+
+
+def _aside(number: int, by: int) -> None:
+    try:
+        with _beating(number), _turns:
+            run(Batch.objects.get(pk=number), User.objects.get(pk=by))
+    except Exception:
+        log.exception("batch %s was not recognised", number)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _beating(number: int) -> Iterator[None]:
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(BEAT_S):
+            try:
+                Batch.objects.filter(pk=number).update(beat=timezone.now())
+            except Exception:  # the database is away for a while; the next beat tries again
+                log.warning("no beat of batch %s could be written", number, exc_info=True)
+            finally:
+                connection.close()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def run(batch: Batch, by: User) -> None:
+    """Recognise a batch's files, and keep what became of them."""
+    states, mine = Batch.State, Batch.objects.filter(pk=batch.pk)
+    try:
+        total = sum(path.stat().st_size for path in batch_folder(batch.uid).rglob("*") if path.is_file())
+        mine.update(bytes_total=total)
+        taken = recognise(batch.uid, by, Counter(batch.pk))
+    except RoadDamageError as error:
+        mine.update(state=states.failed, problem=problem(error, batch_folder(batch.uid)))
+    except Exception as error:
+        kept = IntakeError(
+            N_("An unexpected fault: {kind}. The server's log says more."), kind=type(error).__name__
+        )
+        mine.update(state=states.failed, problem=problem(kept))
+        raise
+    else:
+        batch.drives.add(*taken.drives)
+        before = {drive.pk for drive in taken.known} - set(batch.drives.values_list("pk", flat=True))
+        mine.update(
+            state=states.recognised, bytes_done=F("bytes_total"), refused=taken.refused,
+            known=sorted(before | set(batch.known)),
+        )  # fmt: skip
+        _sort_uploads(batch, {str(one["name"]) for one in taken.refused})
+
+
+class Counter:
+    """Tells the records, about once a second, how many bytes were read."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.bytes, self.told_at = number, 0, time.monotonic()
+
+    def __call__(self, count: int) -> None:
+        """Count bytes."""
+        self.bytes += count
+        if time.monotonic() - self.told_at > 1.0:
+            self.told_at = time.monotonic()
+            Batch.objects.filter(pk=self.number).update(bytes_done=self.bytes)
+
+
+def _sort_uploads(batch: Batch, refused: set[str]) -> None:
+    uploads = Upload.objects.filter(batch=batch.uid).exclude(state=Upload.State.arriving)
+    prefix = f"{batch.uid}/"
+    used = {
+        path.removeprefix(prefix)
+        for path in FootageFile.objects.filter(path__startswith=prefix).values_list("path", flat=True)
+    }
+    for pk, path in uploads.values_list("pk", "path"):
+        state = Upload.State.used if path in used else Upload.State.refused if path in refused else None
+        if state:
+            Upload.objects.filter(pk=pk).update(state=state)
+
+
+def clear_abandoned(days: float = KEPT_DAYS) -> int:
+    """Remove files, older than this, that never arrived whole or became part of no drive; how many."""
+    before = timezone.now() - timedelta(days=days)
+    old = Upload.objects.filter(at__lt=before).exclude(state=Upload.State.used)
+    place, on_their_way = Path(settings.WORKSPACE.footage), Path(settings.WORKSPACE.uploads)
+    count = 0
+    for upload in old.iterator():
+        inside = f"{upload.batch}/{upload.path}"
+        if upload.path and not FootageFile.objects.filter(path=inside).exists():
+            tidy([place / inside])
+        tidy([on_their_way / upload.uid, on_their_way / f"{upload.uid}.info"])
+        upload.delete()
+        count += 1
+    Batch.objects.filter(at__lt=before, drives=None).exclude(
+        uid__in=Upload.objects.values_list("batch", flat=True)
+    ).delete()
+    if count:
+        audited(None, "upload.cleared", files=count, days=days)
+    return count
