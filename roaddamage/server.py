@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import secrets
+import signal
+import sys
 from pathlib import Path
 
 from roaddamage.workspace import ENVIRONMENT, Workspace
@@ -53,9 +55,11 @@ def first_administrator() -> str | None:
 
 
 def serve_pages(host: str, port: int) -> None:
-    """Answer requests until asked to end."""
+    """Answer requests until asked to end (SIGTERM, Ctrl-C)."""
     import uvicorn
 
+    # uvicorn hands the signal on when it is through; what comes after it is to be done all the same.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         "roaddamage.asgi:application", host=host, port=port, log_level="warning", proxy_headers=True,
         timeout_graceful_shutdown=5, h11_max_incomplete_event_size=64 * 1024,
@@ -72,6 +76,6 @@ def start_worker(folder: Path) -> multiprocessing.process.BaseProcess:
 def run_worker(folder: Path, once: bool = False) -> None:
     """Be a worker until asked to end; with `once`, until nothing waits."""
     prepare(folder)
-    from roaddamage.jobs import work
+    from roaddamage.workers import work
 
     work(once=once)

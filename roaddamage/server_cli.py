@@ -64,18 +64,15 @@ def serve(
     if password := server.first_administrator():
         text = translate(N_("First administrator: user {user}, one-time password {password}"))
         typer.echo(text.format(user=server.FIRST, password=password))
-    started = [server.start_worker(workspace.absolute()) for _ in range(workers)]
+    from roaddamage.workers import Workers
+
+    started = Workers(workers, lambda: server.start_worker(workspace.absolute()))
     shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
     typer.echo(translate(N_("Ready: {address} (Ctrl-C ends it)")).format(address=f"http://{shown}:{port}/"))
     try:
         server.serve_pages(host, port)
     finally:
-        for worker in started:
-            worker.terminate()
-        for worker in started:
-            worker.join(10)
-            if worker.is_alive():
-                worker.kill()
+        started.stop()
 
 
 @app.command(help=WORKER_HELP)

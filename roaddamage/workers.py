@@ -1,0 +1,157 @@
+"""Workers: processes that run jobs, and those that `serve` keeps beside the pages.
+
+Asked to end (SIGTERM, Ctrl-C, or the end of the process that started it), a worker hands the job in hand back to the
+queue, uncounted, as a drive may take an hour: the next worker runs it from its beginning. Only where its results are
+being kept already does it finish. Ctrl-C a second time ends it at once, as a kill would; its job is then taken over.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from types import FrameType
+
+from django.db import connection
+from django_tasks_db.management.commands.db_worker import Worker as Queue
+
+from roaddamage import locks, runs
+from roaddamage.jobs import Watch, lock_of
+
+LOOK_EVERY_S = 15.0
+AWAY_S = 5.0
+GRACE_S = 20.0
+"""So long workers may take to hand their jobs back."""
+AGAIN_AFTER_S = 5.0
+"""A worker that ended by itself is started again after so long."""
+log = logging.getLogger("roaddamage.jobs")
+
+
+class Worker(Queue):
+    """django-tasks' worker, which a database that is away does not end."""
+
+    def __init__(self, name: str, *, once: bool) -> None:
+        super().__init__(
+            queue_names=["*"], interval=1.0, batch=once, backend_name="default", startup_delay=False, max_tasks=None,
+            worker_id=name, excluded_queue_names=[],
+        )  # fmt: skip
+        self.asked: set[int] = set()
+
+    def shutdown(self, signum: int, frame: FrameType | None) -> None:
+        """End soon; asked the same a second time, at once."""
+        if signum in self.asked:
+            os._exit(1)
+        self.asked.add(signum)
+        self.running = False
+        runs.leaving.set()
+        if not self.running_task:
+            sys.exit(0)
+
+    def run(self) -> None:
+        """Take jobs until asked to end, or none waits."""
+        while self.running:
+            try:
+                super().run()
+            except runs.AWAY as error:
+                log.warning("the database is away: %s", error)
+                connection.close()
+                time.sleep(AWAY_S)
+            else:
+                return
+
+
+def new_name() -> str:
+    """A name for a worker, which no other has."""
+    return f"{socket.gethostname()[:32]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def work(*, once: bool = False) -> None:
+    """Be a worker until asked to end; with `once`, until nothing waits."""
+    name = new_name()
+    lock = lock_of(name)
+    runs.leaving.clear()
+    with locks.held(lock):
+        watch, over = Watch(), threading.Event()
+        _look(watch)
+        looking = threading.Thread(target=_looking, args=(watch, over), daemon=True)
+        looking.start()
+        worker = Worker(name, once=once)
+        if threading.current_thread() is threading.main_thread():
+            worker.configure_signals()
+        _end_with_parent()
+        try:
+            worker.run()
+        finally:
+            over.set()
+            lock.unlink(missing_ok=True)
+
+
+def _looking(watch: Watch, over: threading.Event) -> None:
+    while not over.wait(LOOK_EVERY_S):
+        _look(watch)
+        connection.close()
+
+
+def _look(watch: Watch) -> None:
+    try:
+        watch.look()
+    except Exception as error:  # the database is away: the next look is soon
+        log.warning("jobs of dead workers could not be looked for: %s", error)
+
+
+def _end_with_parent() -> None:
+    """Where another process of ours started this one: end with it, however that ends."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE_S)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+class Workers:
+    """Workers in processes of their own; one that ends by itself is started again."""
+
+    def __init__(self, count: int, start: Callable[[], BaseProcess]) -> None:
+        self._start = start
+        self._over = threading.Event()
+        self._processes = [start() for _ in range(count)]
+        self._keeping = threading.Thread(target=self._keep, daemon=True)
+        self._keeping.start()
+
+    @property
+    def processes(self) -> list[BaseProcess]:
+        """Those that were started last."""
+        return list(self._processes)
+
+    def _keep(self) -> None:
+        while not self._over.wait(AGAIN_AFTER_S):
+            for index, process in enumerate(self._processes):
+                if not process.is_alive() and not self._over.is_set():
+                    log.error("worker %s ended (%s); another one is started", process.pid, process.exitcode)
+                    self._processes[index] = self._start()
+
+    def stop(self) -> None:
+        """Ask all to end, and wait until they have."""
+        self._over.set()
+        self._keeping.join()
+        for process in self._processes:
+            process.terminate()
+        until = time.monotonic() + GRACE_S
+        for process in self._processes:
+            process.join(max(until - time.monotonic(), 0.1))
+            if process.is_alive():
+                process.kill()

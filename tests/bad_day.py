@@ -1,0 +1,111 @@
+"""A worker on its own, that is killed at a moment of a run. Run by tests as `python bad_day.py WORKSPACE MOMENT RUN`.
+
+RUN is a folder in which the first run is kept, and from which the others take what the detector told.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import signal
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from roaddamage import server
+
+MOMENTS = ("claimed", "midway", "counted", "rows", "named", "kept")
+
+
+def dead(*_: object, **__: object) -> Any:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def replayed(run: Path, moment: str) -> None:
+    from detector import model, pipeline
+
+    kept = run / "result.pickle"
+    really = pipeline.detect_drive
+
+    def recorded(drive: Any, used: Any, options: Any, evidence: Path, watch: Any) -> Any:
+        result = really(drive, used, options, evidence, watch)
+        shutil.copytree(evidence, run / "evidence")
+        kept.write_bytes(pickle.dumps(result))
+        return result
+
+    def again(_drive: Any, _used: Any, _options: Any, evidence: Path, watch: Any) -> Any:
+        for number, path in enumerate(sorted((run / "evidence").iterdir())):
+            shutil.copy(path, evidence)
+            watch(pipeline.Progress(number, number, 100.0, number))
+            if number == 5 and moment == "midway":
+                dead()
+        return pickle.loads(kept.read_bytes())  # noqa: S301
+
+    if kept.exists():
+        pipeline.detect_drive = again
+        model.Model = lambda *_: SimpleNamespace(image_px=640, name="made")  # type: ignore[misc, assignment]
+    else:
+        pipeline.detect_drive = recorded
+
+
+def killed_at(moment: str) -> None:
+    from detector import pipeline
+    from roaddamage import runs
+    from roaddamage.records import counting
+
+    if moment == "claimed":
+        pipeline.detect_drive = dead
+    if moment == "counted":
+        counting.count_in = after(counting.count_in)
+    if moment == "rows":
+        runs.name_evidence = dead
+    if moment == "named":
+        runs.name_evidence = after(runs.name_evidence)
+    if moment == "kept":
+        runs.keep = after(runs.keep)
+
+
+def after(really: Any) -> Any:
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        really(*args, **kwargs)
+        dead()
+
+    return wrapped
+
+
+def summary(workspace: Path) -> dict[str, Any]:
+    from django_tasks_db.models import DBTaskResult
+
+    from roaddamage.records.models import Damage, Drive, Job, Passage, Sighting
+
+    ranks = {pk: rank for rank, pk in enumerate(Damage.objects.order_by("pk").values_list("pk", flat=True))}
+    fields = "damage", "class_id", "lon", "lat", "utc_s", "evidence", "frame"
+    rows = [(ranks[first], *rest) for first, *rest in Sighting.objects.order_by("pk").values_list(*fields)]
+    evidence = workspace / "evidence"
+    return {
+        "sightings": [list(row) for row in rows],
+        "damages": len(ranks),
+        "passages": Passage.objects.count(),
+        "drives": list(Drive.objects.values_list("state", "found", "found_new")),
+        "jobs": list(Job.objects.values_list("state", "problem")),
+        "files": sorted(path.relative_to(evidence).as_posix() for path in evidence.rglob("*")),
+        "places": sorted(set(DBTaskResult.objects.values_list("status", flat=True)) - {"FAILED"}),
+    }
+
+
+def main() -> None:
+    workspace, moment, run = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    server.prepare(workspace)
+    replayed(run, moment)
+    killed_at(moment)
+    from roaddamage.workers import work
+
+    work(once=True)
+    print(json.dumps(summary(workspace)))
+
+
+if __name__ == "__main__":
+    main()
