@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from maps.damage import Damage
 from maps.exposure import Exposure, exposure
 from maps.hot_spots import HotSpots, hot_spots
@@ -50,11 +48,6 @@ class Assessment:
             else damage
             for damage, line, at in zip(self.damages, placed.line.tolist(), placed.at_m.tolist(), strict=True)
         ]
-
-    @property
-    def stray(self) -> list[Damage]:
-        """Damages that fit no road."""
-        return [self.damages[row] for row in np.flatnonzero(self.placed.line == NO_ROAD)]
 
 
 def roads_of(survey: Survey) -> Roads:

@@ -88,7 +88,8 @@ def _change(
 
 def _size(class_id: int, seen: Sequence[Sighting]) -> tuple[float, float]:
     """The size that severity goes by, and its error: that of one look, as a camera's fault is in all its looks."""
-    told = np.array([_measure(class_id, one) for one in seen], float).reshape(-1, 2)
+    alike = [one for one in seen if one.class_id == class_id]  # another class is measured otherwise
+    told = np.array([_measure(class_id, one) for one in alike], float).reshape(-1, 2)
     told = told[np.isfinite(told).all(1)]
     if not len(told):
         return float("nan"), float("nan")

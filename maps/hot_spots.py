@@ -89,7 +89,9 @@ def hot_spots(
     near = neighbours(network, rules.reach_segments)[rows][:, rows]
     z, p = _compared(total[rows], km[rows], _mean_weight(weight, compared[piece]), near)
     around = near @ total[rows] / (near @ km[rows])
-    around, z, q, tail = (_spread(rows, values, count) for values in (around, z, _adjusted(p), p))
+    # A place without any damage of its own is no place to go to, whatever lies around it.
+    own = np.where(total[rows] > 0, p, 1.0)
+    around, z, q, tail = (_spread(rows, values, count) for values in (around, z, _adjusted(own), p))
     level = np.zeros(count, np.int64)
     for share in FALSE_DISCOVERY_RATES:
         level[q <= share] = round(100 * (1 - share))

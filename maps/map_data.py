@@ -110,8 +110,12 @@ def ellipses(damages: Sequence[Damage]) -> tuple[Floats, Floats, Floats]:
 
     What has no usable covariance has NaN and 0.
     """
-    covariance = np.array([one.covariance_m2 for one in damages], float).reshape(-1, 2, 2)
-    usable = np.isfinite(covariance).all((1, 2))
+    return axes_of(np.array([one.covariance_m2 for one in damages], float).reshape(-1, 2, 2))
+
+
+def axes_of(covariance: Floats) -> tuple[Floats, Floats, Floats]:
+    """The same of covariances in m², (n, 2, 2)."""
+    usable = np.asarray(np.isfinite(covariance).all((1, 2)))
     values, vectors = np.linalg.eigh(np.where(usable[:, None, None], covariance, 0))
     axes = np.sqrt(CHI2_95 * np.clip(values, 0, None))
     axes[~usable] = np.nan
@@ -132,6 +136,7 @@ def _sightings(
     columns = {
         "seen_begin": bounds([len(one.sightings) for one in damages]),
         "seen_drive": np.array([number[s.drive] for s in every], "<u4"),
+        "seen_class": np.array([s.class_id for s in every], "u1"),
         "seen_time": np.array([clock.local_s(s.utc_s) for s in every], "<u4"),
         "seen_confidence": _percent([s.confidence for s in every]),
         "seen_frames": np.array([min(s.frames, NONE_U2) for s in every], "<u2"),

@@ -63,7 +63,10 @@ def tables_of(
     return Tables(
         tables,
         _facts(told, tables, zone, translate),
-        (*(one.message(translate) for one in told.survey.remarks), *_notes(told, translate)),
+        (
+            *(one.message(translate) for one in told.survey.remarks),
+            *_notes(told, tables["damages"], translate),
+        ),
         _pictures(told),
     )
 
@@ -472,15 +475,16 @@ def _facts(
     )
 
 
-def _notes(told: Assessment, _: Translate) -> list[str]:
+def _notes(told: Assessment, damages: geopandas.GeoDataFrame, _: Translate) -> list[str]:
     notes = [one.message(_) for one in told.network.roads.remarks]
     notes.append(_(N_("Damages are proposals of a model; a person decides.")))
     notes.append(_(N_(
         "Crack ratios are estimates from a dashcam for a first look (mesh of 0.5 m, 舗装調査・試験法便覧 S029), with"
         " what was not seen estimated; rut depth and IRI come from a survey vehicle alone."
     )))  # fmt: skip
-    if stray := told.stray:
-        numbers = ", ".join(str(one.number) for one in stray[:STRAYS_NAMED])
+    stray = damages["id"][damages["segment"] == ""].tolist()
+    if stray:
+        numbers = ", ".join(str(one) for one in stray[:STRAYS_NAMED])
         more = ", …" if len(stray) > STRAYS_NAMED else ""
         text = _(N_("{count} damages fit no road and are in no segment: {numbers}."))
         notes.append(text.format(count=len(stray), numbers=numbers + more))

@@ -16,6 +16,7 @@ from benchmarks.road_survey import MadeDrive, grid_town, survey_of
 from maps.assessment import Assessment, assess, roads_of
 from maps.network import Network
 from maps.roads import Roads
+from maps.snapping import NO_ROAD
 from maps.survey import Survey, read_survey
 
 
@@ -57,7 +58,7 @@ def moved(one: MadeDrive, by_deg: float) -> MadeDrive:
 )
 def test_a_survey_without_damages(survey: Survey, roads: Roads | None) -> None:
     told = assessed(survey, roads)
-    assert told.damages == told.named == told.stray == []
+    assert told.damages == told.named == []
     assert len(told.points.total) == 0
     assert not told.short.counts.any()
     assert not told.hot.level.any()
@@ -74,7 +75,7 @@ def test_an_output_folder_without_a_drive(tmp_path: Path) -> None:
 def test_a_single_drive(drive: MadeDrive, roads: Roads | None) -> None:
     told = assessed(survey_of([drive]), roads)
     assert told.damages
-    assert not told.stray
+    assert (told.placed.line != NO_ROAD).all()
     dated = drive.way.utc_s is not None
     assert np.isfinite(told.short.last_utc_s).any() == dated
     assert all(bool(one.road) == (roads is not None) for one in told.named)
@@ -83,7 +84,7 @@ def test_a_single_drive(drive: MadeDrive, roads: Roads | None) -> None:
 
 def test_roads_of_another_city() -> None:
     told = assessed(survey_of([made("a")]), town(east_deg=0.5))
-    assert len(told.stray) == len(told.damages) > 0
+    assert (told.placed.line == NO_ROAD).sum() == len(told.damages) > 0
     assert not told.seen.share.any()
 
 

@@ -66,6 +66,14 @@ def test_sizes_and_severities_before_and_after() -> None:
     assert (told.severity_before, told.severity_after) == (0, 2)
 
 
+def test_another_class_is_measured_otherwise_and_tells_of_no_change() -> None:
+    one = damage({"b1": 2.0, "a1": 2.0})
+    other = replace(one.sightings[1], class_id=ALLIGATOR_CRACK, length_m=9.0, width_m=9.0)
+    told = damage_change(replace(one, sightings=(one.sightings[0], other)), BEFORE)
+    assert (told.change, told.before) == (Change.unchanged, 2.0)
+    assert np.isnan(told.after)
+
+
 def test_what_one_survey_alone_saw_has_one_size() -> None:
     told = damage_change(damage({"a1": 2.0}, "b1"), BEFORE)
     assert np.isnan([told.before, told.sd]).all()

@@ -401,6 +401,12 @@ def _miss(day: int, detectable: float = 0.9) -> Miss:
             [_sighting(0), _sighting(60, width_m=0.7)], [], "unchanged", id="wider within the errors"
         ),
         pytest.param(
+            [_sighting(0), _sighting(60, width_m=0.9, class_id=0, confidence=0.1)],
+            [],
+            "unchanged",
+            id="wider, of another class",
+        ),
+        pytest.param(
             [_sighting(0)],
             [_miss(day) for day in (20, 30, 40)],
             "probably repaired",

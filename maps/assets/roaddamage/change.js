@@ -17,7 +17,7 @@
   const SURE = 1.96;        // half the 95 % interval, in standard errors
 
   // For every sighting the measure that its damage's severity goes by, and its error: a length, a width, or both
-  // multiplied; NaN where it is not known.
+  // multiplied; NaN where it is not known, or the look took it for another class.
   function measures(damages, classes) {
     const {c} = damages, value = new Float32Array(c.seen_time.length).fill(NaN), sd = new Float32Array(value.length);
     const read = {
@@ -31,7 +31,9 @@
     };
     for (let i = 0; i < damages.count; i++) {
       const one = read[classes[c.class[i]].measure];
-      for (let s = c.seen_begin[i]; s < c.seen_begin[i + 1]; s++) [value[s], sd[s]] = one(s);
+      for (let s = c.seen_begin[i]; s < c.seen_begin[i + 1]; s++) {
+        if (c.seen_class[s] === c.class[i]) [value[s], sd[s]] = one(s);
+      }
     }
     return {value, sd};
   }
