@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 
 from datasets.sample_drive import write_sample_drive
 from roaddamage.workspace import Workspace
+
+# Playwright keeps an event loop in the tests' own thread, in which Django would refuse to use the database.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 SHARED = Path(__file__).parents[2] / "shared"
 BEGIN = datetime(2024, 5, 14, 1, 30, tzinfo=UTC)

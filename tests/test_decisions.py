@@ -14,7 +14,15 @@ from roaddamage.language import translation
 from roaddamage.records import models
 from roaddamage.records.counting import count_in
 from roaddamage.records.decisions import (
-    NEXT, Decision, DecisionError, comment, decide, decide_all, last_of, open_to, undo,
+    NEXT,
+    Decision,
+    DecisionError,
+    comment,
+    decide,
+    decide_all,
+    last_of,
+    open_to,
+    undo,
 )  # fmt: skip
 from roaddamage.records.queue import GONE_BELIEF, Asked, waiting
 from roaddamage.records.rows import sighting_of, way_of
@@ -235,7 +243,10 @@ def test_what_waits_for_a_person(people: dict[str, Any]) -> None:
     models.Review.objects.filter(damage=back).update(at=BEGIN + timedelta(days=2))
     assert not waiting(Asked("back"))
     models.Damage.objects.filter(pk=back.pk).update(last_seen=BEGIN + timedelta(days=60))
+    assert open_to(models.Damage.objects.get(pk=back.pk)) == {"repair", "reopen"}
     queues = {name: {row.pk for row in waiting(Asked(name))} for name in ("proposed", "gone", "back")}
     assert queues == {"proposed": {proposed.pk}, "gone": {gone.pk, again.pk}, "back": {back.pk}}
+    decide(back.pk, who, DECISIONS["repair"])  # it is repaired all the same
+    assert not waiting(Asked("back"))
     assert not waiting(Asked("proposed", class_id=ALLIGATOR_CRACK))
     assert waiting(Asked("proposed", drive=drive.pk, class_id=POTHOLE)).get() == proposed

@@ -22,6 +22,7 @@ from roaddamage.records import cells
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Damage, Review, Sighting, Turn
 from roaddamage.records.priorities import put_priorities
+from roaddamage.records.queue import seen_again
 from roaddamage.records.rows import settle, sighting_of
 
 Kind, State = Review.Kind, Damage.State
@@ -35,11 +36,11 @@ NEXT: dict[str, dict[str, str]] = {
     Kind.box: STAYS,
     Kind.assign: STAYS,
     Kind.schedule: {State.confirmed: State.scheduled, State.scheduled: State.scheduled},
-    Kind.repair: dict.fromkeys((State.confirmed, State.scheduled, State.gone), State.repaired),
+    Kind.repair: dict.fromkeys((State.confirmed, State.scheduled, State.gone, State.repaired), State.repaired),
     Kind.reopen: {State.repaired: State.confirmed, State.scheduled: State.confirmed, State.rejected: State.proposed},
 }  # fmt: skip
 """Decision → state before → state after. What is not in it can't be decided. To confirm what is confirmed already is to
-say "still there", where drives say that it is gone."""
+say "still there", where drives say that it is gone; to repair what is repaired, that it is, where a drive saw it again."""
 REJECTED_AS: dict[str, str] = {
     "shadow": N_("shadow"), "manhole": N_("manhole"), "patch": N_("patched road"), "joint": N_("joint"),
     "marking": N_("road marking"), "wet": N_("wet road"), "other": N_("something else"),
@@ -177,6 +178,8 @@ def gone_by_drives(row: Damage) -> bool:
 
 def _possible(row: Damage, kind: str) -> bool:
     if kind == Kind.confirm and row.state in (State.confirmed, State.scheduled) and not gone_by_drives(row):
+        return False
+    if kind == Kind.repair and row.state == State.repaired and not seen_again(row):
         return False
     return row.joined_into_id is None and row.state in NEXT[kind]
 

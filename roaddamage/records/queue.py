@@ -38,6 +38,11 @@ def waiting(asked: Asked) -> QuerySet[Damage]:
     return rows.order_by("-priority", "pk")
 
 
+def seen_again(row: Damage) -> bool:
+    """Whether a drive saw it after a person recorded it as repaired."""
+    return _back().filter(pk=row.pk).exists()
+
+
 def _proposed() -> QuerySet[Damage]:
     return Damage.objects.filter(state=Damage.State.proposed, joined_into__isnull=True)
 

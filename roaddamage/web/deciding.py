@@ -1,0 +1,108 @@
+"""Where decisions are sent: from the review page by script (JSON comes back), from a damage's page as a form."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from detector.errors import N_
+from roaddamage.records import decisions
+from roaddamage.records.decisions import Decision, DecisionError
+from roaddamage.records.models import Review
+from roaddamage.records.queue import QUEUES, Asked, waiting
+from roaddamage.web.templating import say
+
+
+def decision_of(form: QueryDict) -> Decision:
+    """The decision that a form tells of. Raises DecisionError."""
+    try:
+        box = tuple(float(share) for share in form.get("box", "").split(",")) if form.get("box") else None
+        return Decision(
+            form.get("kind", ""),
+            rejected_as=form.get("rejected_as", ""),
+            class_id=int(form.get("class_id", "")) if form.get("class_id") else None,
+            box=box if box is None or len(box) == 4 else None,
+            assignee=_user(form.get("assignee", "")),
+            due=date.fromisoformat(form.get("due", "")) if form.get("due") else None,
+            comment=form.get("comment", "").strip(),
+        )
+    except ValueError as error:
+        raise DecisionError(
+            N_("The decision is not complete. Load the page again and decide once more.")
+        ) from error
+
+
+def _user(text: str) -> int | None:
+    if not text:
+        return None
+    user = User.objects.filter(pk=int(text), is_active=True).first()
+    if user is None:
+        raise ValueError(text)
+    return user.pk
+
+
+@require_POST
+def decide(request: HttpRequest, number: int) -> HttpResponse:
+    """Decide on a damage, as it was when the person looked at it (`version`)."""
+    try:
+        version = request.POST.get("version", "")
+        decided = decisions.decide(
+            number, _by(request), decision_of(request.POST), int(version) if version.isdigit() else None
+        )
+    except DecisionError as error:
+        return _refused(request, error, number)
+    return _done(request, decided)
+
+
+@require_POST
+def undo(request: HttpRequest) -> HttpResponse:
+    """Take back one's own last decision, on one damage where its `number` is given."""
+    text = request.POST.get("number", "")
+    number = int(text) if text.isdigit() else None
+    try:
+        decided = decisions.undo(_by(request), number)
+    except DecisionError as error:
+        return _refused(request, error, number)
+    return _done(request, decided)
+
+
+@require_POST
+def comment(request: HttpRequest, number: int) -> HttpResponse:
+    """Say something about a damage."""
+    try:
+        return _done(request, decisions.comment(number, _by(request), request.POST.get("comment", "")))
+    except DecisionError as error:
+        return _refused(request, error, number)
+
+
+def _by(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise DecisionError(N_("Log in to decide."))
+    return request.user
+
+
+def _script(request: HttpRequest) -> bool:
+    return request.headers.get("Accept", "").startswith("application/json")
+
+
+def _done(request: HttpRequest, review: Review) -> HttpResponse:
+    row, kind = review.damage, review.get_kind_display()
+    text = say(N_("Damage {number}: {what}.")).format(number=row.pk, what=say(kind))
+    if not _script(request):
+        messages.success(request, text)
+        return redirect("damage", row.pk)
+    queue = request.POST.get("queue", "")
+    waits = queue not in QUEUES or waiting(Asked(queue)).filter(pk=row.pk).exists()
+    return JsonResponse({"number": row.pk, "waits": waits, "said": text})
+
+
+def _refused(request: HttpRequest, error: DecisionError, number: int | None) -> HttpResponse:
+    if _script(request):
+        return JsonResponse({"said": error.message(say)}, status=409)
+    messages.error(request, error.message(say))
+    return redirect("damage", number) if number is not None else redirect("review")

@@ -1,0 +1,49 @@
+"""The review page: the queue, made for speed. The page has the numbers that wait; a card is fetched for each."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from detector.classes import CLASSES
+from roaddamage.records.audit import audited
+from roaddamage.records.models import Damage, Drive
+from roaddamage.records.queue import QUEUES, Asked, waiting
+from roaddamage.web.damage_page import told
+
+AT_ONCE = 500
+"""So many numbers a page has; when they are decided it loads the next ones."""
+DRIVES = 200
+
+
+def asked_of(request: HttpRequest) -> Asked:
+    """Which queue and filters an address asks for; what makes no sense is left out."""
+    queue, drive, class_id = (request.GET.get(name, "") for name in ("state", "drive", "class"))
+    known_class = class_id.isdecimal() and int(class_id) < len(CLASSES)
+    return Asked(
+        queue if queue in QUEUES else "proposed",
+        int(drive) if drive.isdecimal() else None,
+        int(class_id) if known_class else None,
+    )
+
+
+@require_safe
+def review(request: HttpRequest) -> HttpResponse:
+    """The queue; with `damage`, that one alone."""
+    asked, only = asked_of(request), request.GET.get("damage", "")
+    rows = Damage.objects.filter(pk=int(only)) if only.isdecimal() else waiting(asked)
+    numbers = list(rows.values_list("pk", flat=True)[:AT_ONCE])
+    return render(request, "web/review.html", {
+        "asked": asked, "only": only if only.isdecimal() else "", "numbers": numbers, "total": rows.count(),
+        "queues": [(name, text, waiting(Asked(name)).count()) for name, text in QUEUES.items()],
+        "drives": Drive.objects.filter(state=Drive.State.done).order_by("-begin")[:DRIVES],
+    })  # fmt: skip
+
+
+@require_safe
+def card(request: HttpRequest, number: int) -> HttpResponse:
+    """One damage as the review page shows it."""
+    row = get_object_or_404(Damage.objects.select_related("best__drive", "assignee"), pk=number)
+    audited(request.user, "damage.seen", str(row.pk))
+    return render(request, "web/review_card.html", told(row))
