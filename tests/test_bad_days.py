@@ -10,9 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import bad_day
+import pytest
 
 TESTS = Path(__file__).parent
 
