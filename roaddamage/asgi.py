@@ -1,11 +1,24 @@
-"""The application as one ASGI process."""
+"""The application as one ASGI process: Django's pages, and uploads beside them."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "roaddamage.settings")
 
 from django.core.asgi import get_asgi_application
 
-application = get_asgi_application()
+pages = get_asgi_application()
+
+from roaddamage.web import uploads  # noqa: E402  (needs Django to be set up)
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Answer a request, or start and end with the server."""
+    if scope["type"] == "lifespan":
+        await uploads.lifespan(receive, send)
+    elif scope["type"] == "http" and (scope["path"] + "/").startswith(f"{uploads.PREFIX}/"):
+        await uploads.serve(scope, receive, send)
+    else:
+        await pages(scope, receive, send)

@@ -33,7 +33,7 @@ from detector.video_drive import VideoDrive
 from roaddamage.problems import problem
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Drive, FootageFile, Turn
-from roaddamage.understanding import look_again, understand
+from roaddamage.understanding import begin_of, look_again, understand
 
 KNOWN = frozenset((*SUFFIXES, *PICTURE_SUFFIXES, *LOG_SUFFIXES))
 """Endings of files that can be of use; others are refused before their first byte."""
@@ -177,13 +177,14 @@ def _take(found: Footage, folder: Path, by: User, taken: Taken, told: Told) -> N
     if before := Drive.objects.filter(digest=digest).first():
         _known(before, files, taken)
         return
+    _no_part_of_another(footage)
     understood, preview = understand(found, 0.0)
     with transaction.atomic():
         Turn.take("drives")  # so that no other takes the name, or the same footage, meanwhile
         drive, fresh = Drive.objects.get_or_create(
             digest=digest,
             defaults={"name": _free_name(found.name), "by": by, "understood": understood, "preview": preview,
-                      "duration_s": found.duration_s, "metres": float(str(understood["driven_m"]))},
+                      "duration_s": found.duration_s, "metres": float(str(understood["driven_m"])), "begin": begin_of(understood)},
         )  # fmt: skip
         if not fresh:
             _known(drive, files, taken)
@@ -197,6 +198,17 @@ def _take(found: Footage, folder: Path, by: User, taken: Taken, told: Told) -> N
         )  # fmt: skip
         audited(by, "drive.taken", drive.name, files=len(files))
     taken.drives.append(drive)
+
+
+def _no_part_of_another(hashes: list[str]) -> None:
+    """What was driven once is counted once. Raises IntakeError where some of a drive's files are another's."""
+    for few in (hashes[begin : begin + 500] for begin in range(0, len(hashes), 500)):
+        before = FootageFile.objects.filter(sha256__in=few, kind=FootageFile.Kind.footage)
+        if other := before.select_related("drive").first():
+            raise IntakeError(
+                N_("Some of its files are part of {drive} already. Hand in the others alone."),
+                drive=other.drive.name,
+            )
 
 
 def _known(drive: Drive, files: list[tuple[Path, str]], taken: Taken) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import dj_database_url
 
+from maps.offline import ASSETS
 from roaddamage.language import LOCALE
 from roaddamage.workspace import workspace_in_use
 
@@ -102,6 +103,7 @@ USE_TZ = True
 TIME_ZONE = os.environ.get("ROADDAMAGE_TIMEZONE", "Asia/Tokyo")
 
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [(name, ASSETS / name) for name in ("leaflet", "pmtiles", "protomaps-leaflet")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -114,5 +114,10 @@ def footage_of(drive: Drive) -> Footage:
 def look_again(drive: Drive) -> None:
     """Tell anew what a drive is, with its log and its clock's correction."""
     drive.understood, drive.preview = understand(footage_of(drive), drive.gps_offset_s)
-    drive.metres = float(str(drive.understood["driven_m"]))
-    drive.save(update_fields=["understood", "preview", "metres", "gps_offset_s"])
+    drive.metres, drive.begin = float(str(drive.understood["driven_m"])), begin_of(drive.understood)
+    drive.save(update_fields=["understood", "preview", "metres", "begin", "gps_offset_s"])
+
+
+def begin_of(told: dict[str, object]) -> datetime | None:
+    """When a drive began, by its log; None where that is not known."""
+    return datetime.fromisoformat(str(told["begin"])) if told.get("begin") else None

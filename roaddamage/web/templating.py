@@ -39,6 +39,15 @@ def number(value: float | None, digits: int = 0) -> str:
     )
 
 
+def length_of(seconds: float | None) -> str:
+    """A length of time as 1:02:03 or 2:03; "–" where there is none."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(max(seconds, 0.0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
 def environment(**options: Any) -> jinja2.Environment:
     """The environment that Django asks for."""
     options |= {"trim_blocks": True, "lstrip_blocks": True, "extensions": ["jinja2.ext.i18n"]}
@@ -53,6 +62,6 @@ def environment(**options: Any) -> jinja2.Environment:
     }  # fmt: skip
     made.filters |= {
         "local": local, "day": lambda value: "–" if value is None else formats.date_format(value, "SHORT_DATE_FORMAT"),
-        "number": number, "problem": lambda kept: told(kept, say), "say": lambda text: say(str(text)),
+        "length_of": length_of, "number": number, "problem": lambda kept: told(kept, say), "say": lambda text: say(str(text)),
     }  # fmt: skip
     return made

@@ -7,7 +7,22 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.i18n import set_language
 
-from roaddamage.web import damage_page, deciding, evidence, figures, home, reviewing, stops, work_lists
+from roaddamage.web import (
+    bulk,
+    damage_list,
+    damage_map,
+    damage_page,
+    deciding,
+    drive_page,
+    drives,
+    evidence,
+    figures,
+    home,
+    reviewing,
+    stops,
+    upload_page,
+    work_lists,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -31,10 +46,35 @@ urlpatterns = [
     path("review/", reviewing.review, name="review"),
     path("review/undo/", deciding.undo, name="undo"),
     path("review/<int:number>/", reviewing.card, name="review_card"),
+    path("map/", damage_map.map_page, name="map"),
+    path("map/frame/", damage_map.map_frame, name="map_frame"),
+    path("map/basemap.pmtiles", damage_map.basemap, name="basemap"),
+    path("map/damages", damage_map.map_damages, name="map_damages"),
+    path("map/damages/<int:number>", damage_map.map_damage, name="map_damage"),
+    path("damages/", damage_list.damage_list, name="damages"),
+    path("damages/list.csv", damage_list.damage_csv, name="damages_csv"),
+    path("damages/decide/", bulk.decide_many, name="damages_decide"),
     path("damages/<int:number>/", damage_page.damage, name="damage"),
     path("damages/<int:number>/decide/", deciding.decide, name="decide"),
     path("damages/<int:number>/comment/", deciding.comment, name="comment"),
     path("evidence/<int:sighting>/<slug:kind>/", evidence.evidence, name="evidence"),
+    path("upload/", upload_page.upload, name="upload"),
+    path("upload/new/", upload_page.batch_new, name="batch_new"),
+    path("upload/<slug:uid>/", upload_page.batch, name="batch"),
+    path("upload/<slug:uid>/progress/", upload_page.batch_progress, name="batch_progress"),
+    path("upload/<slug:uid>/recognise/", upload_page.batch_recognise, name="batch_recognise"),
+    path("drives/", drives.drives, name="drives"),
+    path("drives/queue/", drives.queue, name="queue"),
+    path("drives/basemap.js", drive_page.basemap_script, name="basemap_script"),
+    path("drives/<int:number>/", drive_page.drive, name="drive"),
+    path("drives/<int:number>/progress/", drive_page.drive_progress, name="drive_progress"),
+    path("drives/<int:number>/frame.jpg", drive_page.drive_frame, name="drive_frame"),
+    path("drives/<int:number>/basemap.json", drive_page.drive_basemap, name="drive_basemap"),
+    path("drives/<int:number>/vehicle/", drive_page.drive_vehicle, name="drive_vehicle"),
+    path("drives/<int:number>/log/", drive_page.drive_log, name="drive_log"),
+    path("drives/<int:number>/clock/", drive_page.drive_clock, name="drive_clock"),
+    path("drives/<int:number>/start/", drive_page.drive_start, name="drive_start"),
+    path("drives/<int:number>/cancel/", drive_page.drive_cancel, name="drive_cancel"),
     path("admin/", admin.site.urls),
 ]
 

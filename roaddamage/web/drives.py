@@ -1,0 +1,77 @@
+"""Drives: the list of all, and those that wait or run."""
+
+from __future__ import annotations
+
+from django import forms
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from roaddamage.records.models import Drive, Job, Vehicle
+
+A_PAGE = 30
+MOST_OPEN = 40
+
+
+class Filter(forms.Form):
+    """Which drives are listed."""
+
+    state = forms.ChoiceField(required=False, choices=[("", ""), *Drive.State.choices])
+    vehicle = forms.ModelChoiceField(Vehicle.objects.all(), required=False)
+    since = forms.DateField(required=False)
+    until = forms.DateField(required=False)
+    name = forms.CharField(required=False, max_length=100)
+
+    def chosen(self) -> QuerySet[Drive]:
+        """The drives that pass, the latest first; a value that can't be meant is passed over."""
+        self.is_valid()
+        given = self.cleaned_data
+        rows = Drive.objects.select_related("vehicle", "by").defer("preview", "understood", "ways", "report")
+        simple = {
+            "state": given.get("state"), "vehicle": given.get("vehicle"), "name__icontains": given.get("name"),
+            "begin__date__gte": given.get("since"), "begin__date__lte": given.get("until"),
+        }  # fmt: skip
+        return rows.filter(**{name: value for name, value in simple.items() if value})
+
+
+@require_GET
+def drives(request: HttpRequest) -> HttpResponse:
+    """All drives, page by page."""
+    chosen = Filter(request.GET)
+    page = Paginator(chosen.chosen(), A_PAGE).get_page(request.GET.get("page"))
+    query = request.GET.copy()
+    query.pop("page", None)
+    return render(
+        request,
+        "web/drives.html",
+        {
+            "page": page, "filter": chosen, "query": query.urlencode(), "vehicles": Vehicle.objects.all(),
+            "states": Drive.State.choices, **open_jobs(),
+        },
+    )  # fmt: skip
+
+
+@require_GET
+def queue(request: HttpRequest) -> HttpResponse:
+    """The part of that page that tells what waits and runs."""
+    return render(request, "web/queue_part.html", open_jobs())
+
+
+def open_jobs() -> dict[str, object]:
+    """Jobs that wait or run, the running ones first, each with its share done and seconds left."""
+    States = Job.State  # noqa: N806
+    jobs = Job.objects.filter(Q(state=States.running) | Q(state=States.queued)).select_related("drive", "by")
+    shown = sorted(jobs[:MOST_OPEN], key=lambda job: (job.state != States.running, job.at))
+    return {"jobs": [(job, *progress(job)) for job in shown], "more": max(jobs.count() - MOST_OPEN, 0)}
+
+
+def progress(job: Job) -> tuple[float, float | None]:
+    """A job's share done, and the seconds it has left; None where that can't be told yet."""
+    share = min(job.metres_done / job.metres_total, 1.0) if job.metres_total else 0.0
+    if job.started is None or share < 0.02 or share >= 1.0:
+        return share, None
+    spent_s = (timezone.now() - job.started).total_seconds()
+    return share, max(spent_s, 0.0) * (1 - share) / share
