@@ -20,54 +20,17 @@ import uvicorn
 from numpy.typing import NDArray
 
 from detector.classes import CLASSES, SEVERITIES
+from maps.question import MOST_POINTS, Question, question
 from maps.tiles import cluster_shift, tile_key, viewport_ranges
 
 Floats = NDArray[np.float64]
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
-MOST_POINTS = 2_000
-"""Where the view holds more, the answer is clusters."""
 PRECOMPUTED_ZOOM = 13
 """Up to here clusters are counted beforehand, by class and severity."""
 DAY_S = 86_400
 KINDS = len(CLASSES) * len(SEVERITIES)
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a page asks for: bounds in EPSG:4326, the map's zoom, and its filter; days since 1970."""
-
-    bbox: tuple[float, float, float, float]
-    zoom: int
-    class_: frozenset[int] = frozenset(range(len(CLASSES)))
-    severity: frozenset[int] = frozenset(range(len(SEVERITIES)))
-    state: frozenset[int] = frozenset(range(3))
-    confidence: float = 0.0
-    days: tuple[float, float] = (-np.inf, np.inf)
-
-    @property
-    def by_kind_alone(self) -> bool:
-        """Whether class and severity are all it is held against."""
-        return len(self.state) == 3 and not self.confidence and not np.isfinite(self.days).any()
-
-
-def question(query: dict[str, list[str]]) -> Question:
-    """Read the query of an address. Raises KeyError and ValueError for what is none."""
-    west, south, east, north = (float(part) for part in query["bbox"][0].split(","))
-    chosen = {
-        name: frozenset(int(part) for part in query[name.rstrip("_")][0].split(",") if part)
-        for name in ("class_", "severity", "state")
-        if name.rstrip("_") in query
-    }
-    first, last = (
-        float(np.datetime64(query[name][0], "D").astype(int)) if name in query else open_
-        for name, open_ in (("from", -np.inf), ("to", np.inf))
-    )
-    share = float(query.get("confidence", ["0"])[0])
-    return Question(
-        (west, south, east, north), int(query["zoom"][0]), **chosen, confidence=share, days=(first, last)
-    )
 
 
 @dataclass(frozen=True)

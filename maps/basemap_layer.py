@@ -72,6 +72,14 @@ def add_basemap(
     return _kept(part)
 
 
+def add_served(figure: OfflineFigure, page: folium.Map, archive: Archive, url: str, name: str) -> None:
+    """Put a base map under a page's layers of which the page's own server gives pieces at `url` (HTTP ranges)."""
+    figure.allow("connect-src", "'self'")
+    if archive.raster:
+        figure.allow("img-src", "blob:")
+    page.add_child(BaseMapLayer(name, {"attribution": escape(archive.attribution), "url": url}))
+
+
 def _kept(part: CutOut) -> Drawn:
     if not part.left_out:
         return Drawn()

@@ -51,6 +51,21 @@ class About:
     """data: addresses of pictures by file name; what is not in it is asked for from `evidence`."""
 
 
+@dataclass(frozen=True)
+class Begin:
+    """How a page that asks a URL begins, and what it asks besides.
+
+    `chosen` is the filter at first: rows by "class", "severity" and "state", and under "also" `confidence` (per cent)
+    and `from` and `to` (days since 1970 or None). `also` is added to every question. `opened` is the damage whose details are open, `page` the
+    address that a damage's number is put behind for a page of its own.
+    """
+
+    chosen: Mapping[str, object] = field(default_factory=dict)
+    also: Mapping[str, str] = field(default_factory=dict)
+    opened: int | None = None
+    page: str = ""
+
+
 class _DamageElement(JSCSSMixin, MacroElement):
     """The page's scripts, started over the parent map with what `config` says."""
 
@@ -104,8 +119,8 @@ class DamageUrlLayer(_DamageElement):
     The page must come from the same origin, in an `OfflineFigure` that may ask it: `allow("connect-src", "'self'")`.
     """
 
-    def __init__(self, url: str, about: About, translate: Translate) -> None:
-        super().__init__(about, {"url": url}, translate)
+    def __init__(self, url: str, about: About, translate: Translate, begin: Begin | None = None) -> None:
+        super().__init__(about, {"url": url, **asdict(begin or Begin())}, translate)
 
 
 def _tables(translate: Translate) -> dict[str, object]:

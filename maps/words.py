@@ -39,6 +39,7 @@ WORDS: dict[str, str] = {
     "areas": N_("Areas"),
     "area_number": N_("Area {number}"),
     "details": N_("Details"),
+    "damage_page": N_("Open this damage's page"),
     "close": N_("Close"),
     "picture_of": N_("Evidence picture of damage {number}"),
     "no_picture": N_("The picture {name} is not beside this page."),

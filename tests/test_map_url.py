@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from test_map import Page
 
-from benchmarks.damage_store import DamageApp, DamageStore, Question, made_store, question, served
+from benchmarks.damage_store import DamageApp, DamageStore, made_store, served
 from benchmarks.map_page import PAN, made_city, url_page
+from maps.question import Question, question
 from maps.webmap import write_map
 from roaddamage.language import translation
 
@@ -110,7 +111,7 @@ def test_every_damage_of_the_box_is_in_the_answer(store: DamageStore, zoom: int)
     half = 0.15 / 2 ** (zoom - 10)
     box = (139.68 - half, 35.68 - half, 139.68 + half, 35.68 + half)
     inside = (abs(store.lon - 139.68) <= half) & (abs(store.lat - 35.68) <= half)
-    answer = store.answer(Question(box, zoom))
+    answer = store.answer(Question(bbox=box, zoom=zoom))
     told = len(answer["points"]["number"]) if "points" in answer else sum(answer["clusters"]["count"])
     assert told == answer["total"]
     assert told == pytest.approx(int(inside.sum()), rel=0.15 if zoom <= 13 else 0)

@@ -13,7 +13,7 @@ from roaddamage.web.access import PUBLIC, may
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"
-    " font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'; media-src 'self'"
+    " font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'; media-src 'self'; frame-src 'self'"
 )
 Answer = Callable[[HttpRequest], HttpResponse]
 

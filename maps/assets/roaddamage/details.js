@@ -41,6 +41,7 @@
         el('span.rd-badge', {}, config.states[record.state]));
       badges.prepend(rd.colourDot(kind.colour, 14));
       this.open(`#${record.number} ${kind.label}`, badges,
+        config.page ? el('p', {}, el('a', {href: config.page + record.number + '/', target: '_top'}, word('damage_page'))) : null,
         best ? this.picture(best.evidence, record) : null, this.facts(record, best), this.history(record));
     }
 

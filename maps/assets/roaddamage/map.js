@@ -20,11 +20,12 @@
   class Page {
     constructor(map, config) {
       Object.assign(this, {map, config, word: rd.worder(config.words), items: [], pieces: {}, selected: null, street: -1, shownView: config.views[0]});
-      const all = rows => new Set(rows.keys());
+      const all = rows => new Set(rows.keys()), chosen = config.chosen || {};
+      const some = (name, rows) => name in chosen ? new Set(chosen[name]) : all(rows);
       this.state = {
         view: config.views[0], change: {first: null, second: null, kinds: all(rd.CHANGES)},
-        filters: {class: all(config.classes), severity: all(config.severities), state: all(config.states),
-                  confidence: 0, from: null, to: null},
+        filters: {class: some('class', config.classes), severity: some('severity', config.severities),
+                  state: some('state', config.states), confidence: 0, from: null, to: null, ...chosen.also},
       };
       this.shell = el('div.rd-page');
       map.getContainer().parentNode.append(this.shell);
@@ -48,7 +49,7 @@
         if (pieces.hot_spots) this.pieces.hot_spots = new rd.HotSpots(pieces.hot_spots, pieces.condition, config, word);
         days = damages.days;
       } else {
-        this.source = new rd.Remote(config.url, config.classes);
+        this.source = new rd.Remote(config.url, config.classes, config.also);
       }
       this.details = new rd.Details(config, word, () => this.close());
       this.panel = new rd.Panel(config, word, this.state, days, {
@@ -73,6 +74,7 @@
       map.on('mousemove', event => this.hovered(event));
       map.on('mouseout', () => this.tooltip.remove());
       await this.moved();
+      if (config.opened) await this.open({key: config.opened, number: config.opened}, true);
       this.ready();
     }
 

@@ -101,7 +101,7 @@
     confidence() {
       const {word, state} = this, value = el('output');
       const tell = () => { value.textContent = state.filters.confidence + ' %'; };
-      const range = el('input', {type: 'range', min: 0, max: 95, step: 5, value: 0, oninput: () => {
+      const range = el('input', {type: 'range', min: 0, max: 95, step: 5, value: state.filters.confidence, oninput: () => {
         state.filters.confidence = Number(range.value);
         tell();
         this.hooks.changed();
@@ -112,7 +112,8 @@
 
     dates() {
       const {word, state, days} = this, [first, last] = [days[0], days[days.length - 1]].map(d => d === undefined ? '' : rd.dayText(d));
-      const inputs = ['from', 'to'].map(name => el('input', {type: 'date', name, min: first, max: last, 'aria-label': word('day_' + name)}));
+      const inputs = ['from', 'to'].map(name => el('input', {type: 'date', name, min: first, max: last, 'aria-label': word('day_' + name),
+        value: state.filters[name] === null ? '' : rd.dayText(state.filters[name])}));
       const read = () => {
         const [from, to] = inputs.map(input => input.value ? rd.dayFrom(input.value) : null);
         const reversed = from !== null && to !== null && from > to;

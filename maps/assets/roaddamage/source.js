@@ -91,8 +91,10 @@
   };
 
   rd.Remote = class {
-    constructor(url, classes) {
+    // `also` goes with every question, whatever the panel's filter is.
+    constructor(url, classes, also) {
       this.url = url;
+      this.also = also || {};
       this.kinds = classes.length;
       this.total = null;
       this.points = [];
@@ -115,6 +117,7 @@
         zoom: Math.floor(map.getZoom()),
       });
       const {choice} = this;
+      for (const [name, value] of Object.entries(this.also)) query.set(name, value);
       for (const name of ['class', 'severity', 'state']) query.set(name, [...choice[name]].join(','));
       if (choice.confidence) query.set('confidence', choice.confidence / 100);
       if (choice.from !== null) query.set('from', rd.dayText(choice.from));
