@@ -89,7 +89,7 @@ class PaperMaps:
             return
         west, south, east, north = shapely.total_bounds(parts)
         frame = LocalFrame((west + east) / 2, (south + north) / 2)
-        self._view = _around_all(in_metres(parts, frame))
+        self._view = around_all(in_metres(parts, frame))
         self._segments, self._hot, points, numbered = (in_metres(part, frame) for part in geometry)
         self._points, self._numbered = shapely.get_coordinates(points), shapely.get_coordinates(numbered)
         self._diagnosis = _texts(segments, "diagnosis")
@@ -222,7 +222,7 @@ def _sheet(size_mm: tuple[float, float], view: View, strip_mm: float = 0.0) -> t
     return figure, axes
 
 
-def _around_all(parts: NDArray[Any]) -> View:
+def around_all(parts: NDArray[Any]) -> View:
     """What holds all parts, in the shape of the overview."""
     west, south, east, north = shapely.total_bounds(parts)
     shape = (OVERVIEW_MM[1] - LEGEND_MM) / OVERVIEW_MM[0]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+
+from roaddamage.records.models import OneTimePassword
 
 CREW, ENGINEER, ML, ADMINISTRATOR = "crew", "engineer", "ml", "administrator"
 GROUPS = (CREW, ENGINEER, ML, ADMINISTRATOR)
@@ -18,10 +21,10 @@ ADMINISTER = frozenset((ADMINISTRATOR,))
 
 PUBLIC = frozenset(("login", "set_language"))
 """For those too who are not known."""
+KNOWN = frozenset(("logout", "password"))
+"""For everyone who is known, also without a group, or with a password that is to be changed first."""
 ACCESS: dict[str, frozenset[str]] = {
     "home": EVERYBODY,
-    "logout": EVERYBODY,
-    "password": EVERYBODY,
     "upload": DRIVES,
     "batch_new": DRIVES,
     "batch": DRIVES,
@@ -59,6 +62,13 @@ ACCESS: dict[str, frozenset[str]] = {
     "figures": LOOK,
     "figures_csv": LOOK,
     "figures_patrol": DECIDE,
+    "people": ADMINISTER,
+    "person_new": ADMINISTER,
+    "person": ADMINISTER,
+    "person_password": ADMINISTER,
+    "person_unlock": ADMINISTER,
+    "audit": ADMINISTER,
+    "audit_csv": ADMINISTER,
     "map": LOOK,
     "map_frame": LOOK,
     "map_damages": LOOK,
@@ -72,9 +82,14 @@ ACCESS: dict[str, frozenset[str]] = {
 ADMIN_NAMESPACE = "admin"
 
 
+def must_change_password(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether the user's password was given by somebody else, and is good for one log-in only."""
+    return user.is_authenticated and OneTimePassword.objects.filter(user_id=user.pk).exists()
+
+
 def groups_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[str]:
-    """The groups of a user; a superuser is in all."""
-    if not isinstance(user, User) or not user.is_active:
+    """The groups of a user; a superuser is in all, and nobody is in one before a one-time password is changed."""
+    if not isinstance(user, User) or not user.is_active or must_change_password(user):
         return frozenset()
     if user.is_superuser:
         return EVERYBODY
@@ -83,6 +98,8 @@ def groups_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[str]:
 
 def may(user: AbstractBaseUser | AnonymousUser, name: str) -> bool:
     """Whether a user may go to an address, by the name of its view (with its namespace)."""
+    if name in KNOWN:
+        return user.is_authenticated and user.is_active
     wanted = ADMINISTER if name.startswith(f"{ADMIN_NAMESPACE}:") else ACCESS.get(name, frozenset())
     return bool(groups_of(user) & wanted)
 
@@ -92,3 +109,15 @@ def who(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
+
+
+class Administrators(BaseBackend):
+    """Lets the group of administrators do all that Django's own pages offer."""
+
+    def has_perm(self, user_obj: AbstractBaseUser | AnonymousUser, perm: str, obj: object = None) -> bool:
+        """Whether the user is an administrator."""
+        return ADMINISTRATOR in groups_of(user_obj)
+
+    def has_module_perms(self, user_obj: AbstractBaseUser | AnonymousUser, app_label: str) -> bool:
+        """Whether the user is an administrator."""
+        return ADMINISTRATOR in groups_of(user_obj)

@@ -8,6 +8,8 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from roaddamage.web import (
+    audit_log,
+    people,
     bulk,
     damage_list,
     damage_map,
@@ -75,7 +77,17 @@ urlpatterns = [
     path("drives/<int:number>/clock/", drive_page.drive_clock, name="drive_clock"),
     path("drives/<int:number>/start/", drive_page.drive_start, name="drive_start"),
     path("drives/<int:number>/cancel/", drive_page.drive_cancel, name="drive_cancel"),
+    path("people/", people.people, name="people"),
+    path("people/new/", people.person_new, name="person_new"),
+    path("people/<int:number>/", people.person, name="person"),
+    path("people/<int:number>/password/", people.person_password, name="person_password"),
+    path("people/<int:number>/unlock/", people.person_unlock, name="person_unlock"),
+    path("log/", audit_log.audit, name="audit"),
+    path("log/log.csv", audit_log.audit_csv, name="audit_csv"),
     path("admin/", admin.site.urls),
 ]
 
+handler400 = "roaddamage.web.refused.bad_request"
+handler403 = "roaddamage.web.refused.forbidden"
+handler404 = "roaddamage.web.refused.not_found"
 handler500 = "roaddamage.web.away.failed"
