@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -24,8 +25,9 @@ from maps.merge import Damages, own_variance
 from maps.passes import LIGHTS, Pass, Recall, between, missed, recall_of, surveyed
 from maps.tiles import viewport_ranges
 from roaddamage.records import cells, models
-from roaddamage.records.priorities import put_priorities
-from roaddamage.records.rows import fill_damage, laid_of, put_laid, settle, sighting_of, sighting_row, way_of
+from roaddamage.records.pieces import put_pieces, ways_around
+from roaddamage.records.priorities import work_out
+from roaddamage.records.rows import fill_damage, laid_of, put_laid, settle, sighting_of, sighting_row
 
 HALO_M = 120.0
 """So far from a drive's way what is known has a say in where its sightings belong."""
@@ -35,6 +37,16 @@ CHUNK_M = 400.0
 RANGES = 12
 SOME = 500
 DEGREE_M = 111_000.0
+ANEW = 1.02
+"""Recall is counted anew where there are so many times the drives."""
+LAID = ("moved_east_m", "moved_north_m", "known_m2", "stretch", "again")
+TOLD = (
+    "class_id", "severity", "confidence", "lon", "lat", "tile_key", "var_east_m2", "cov_east_north_m2", "var_north_m2",
+    "length_m", "length_sd_m", "width_m", "width_sd_m", "area_m2", "area_sd_m2", "growth_m2_a_year",
+    "growth_sd_m2_a_year", "passes", "still_there", "belief", "first_seen", "last_seen", "sightings_count",
+    "drives_count", "best", "priority", "state", "shown", "joined_into",
+)  # fmt: skip
+"""What drives change of a damage."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +67,10 @@ def count_in(drive: models.Drive, way: Way, sightings: Sequence[Sighting]) -> Co
     touched = region.add(sightings)
     told = surveyed(region.known, region.ways, _recall())
     changed = region.write(told.damages, told.passes, told.recall, touched)
-    put_priorities(changed)
-    cells.refresh([row.tile_key for row in changed] + region.keys_before)
+    put_pieces(drive, way)
+    cells.refresh(
+        [key for row in changed for key in (row.tile_key, region.key_before.get(row.pk, row.tile_key))]
+    )
     return Counted(len(touched), len(region.fresh))
 
 
@@ -66,20 +80,21 @@ class _Region:
     def __init__(self, drive: models.Drive, way: Way, frame: LocalFrame) -> None:
         self.drive, self.frame = drive, frame
         metric = [np.column_stack(frame.to_metres(*line.T)) for line in way.lines if len(line)]
-        self.path = shapely.multilinestrings(
+        self.path = shapely.MultiLineString(
             [part if len(part) > 1 else np.repeat(part, 2, 0) for part in metric]
         )
-        self.rows = self._near(way)
-        self.keys_before = [row.tile_key for row in self.rows]
+        self.boxes = _boxes(way)
+        self.rows = self._near()
+        self.key_before = {row.pk: row.tile_key for row in self.rows}
         self.fresh: set[int] = set()
         self.sighting_rows: dict[int, models.Sighting] = {}
         """By `id` of the sighting that a row was read as."""
         self.known = self._restored()
-        self.ways = [*self._other_ways(), way]
+        self.ways = [*ways_around(self.boxes, drive), way]
 
-    def _near(self, way: Way) -> list[models.Damage]:
+    def _near(self) -> list[models.Damage]:
         found: dict[int, models.Damage] = {}
-        for west, south, east, north in _boxes(way):
+        for west, south, east, north in self.boxes:
             within = Q()
             for low, high in viewport_ranges(west, south, east, north, RANGES):
                 within |= Q(tile_key__gte=low, tile_key__lt=high)
@@ -94,14 +109,12 @@ class _Region:
         return [row for row, one in zip(known, near.tolist(), strict=True) if one]
 
     def _restored(self) -> Damages:
-        names: dict[int, str] = {}
         groups: dict[int, list[models.Sighting]] = defaultdict(list)
         for some in _some([row.pk for row in self.rows]):
-            for seen in (
-                models.Sighting.objects.filter(damage__in=some).select_related("drive").order_by("pk")
-            ):
-                names[seen.drive_id] = seen.drive.name
+            for seen in models.Sighting.objects.filter(damage__in=some).order_by("pk"):
                 groups[seen.damage_id].append(seen)
+        drives = {seen.drive_id for group in groups.values() for seen in group}
+        names = dict(models.Drive.objects.filter(pk__in=drives).values_list("pk", "name"))
         self.rows = [row for row in self.rows if groups[row.pk]]
         told = []
         for row in self.rows:
@@ -121,15 +134,6 @@ class _Region:
                 if pair.other_id in number:
                     known.never_join(number[pair.one_id], number[pair.other_id])
         return known
-
-    def _other_ways(self) -> list[Way]:
-        west, south, east, north = shapely.total_bounds(
-            shapely.multipoints([(row.lon, row.lat) for row in self.rows] or [(0.0, 0.0)])
-        )
-        around = models.Drive.objects.filter(
-            state=models.Drive.State.done, west__lte=east, east__gte=west, south__lte=north, north__gte=south
-        ).exclude(pk=self.drive.pk)
-        return [way_of(drive) for drive in around.order_by("begin", "pk")] if self.rows else []
 
     def add(self, sightings: Sequence[Sighting]) -> set[int]:
         """Merge the drive's sightings in; the numbers of the damages that they are."""
@@ -151,61 +155,101 @@ class _Region:
             else []
         )
         by_number = dict(enumerate(self.rows, 1))
-        changed: list[models.Damage] = []
+        near: list[tuple[models.Damage, Damage]] = []
         for damage, apart_m in zip(damages, apart, strict=True):
-            if damage.number not in touched and damage.number in by_number and apart_m > INNER_M:
+            known = damage.number in by_number
+            if damage.number not in touched and known and apart_m > INNER_M:
                 continue
-            row = by_number.get(damage.number) or models.Damage()
+            row = by_number.setdefault(damage.number, models.Damage())
             fill_damage(row, damage)
-            row.best = None if row.pk is None else row.best
-            row.save()
-            by_number[damage.number] = row
-            self._write_sightings(row, damage)
-            self._write_passes(row, damage, told[damage.number], recall)
-            changed.append(row)
+            near.append((row, damage))
+        changed = [row for row, _ in near]
+        work_out(changed)
+        models.Damage.objects.bulk_create([row for row in changed if row.pk is None], batch_size=SOME)
+        self._write_sightings(near)
+        gone = self._joined(by_number)
+        _put(models.Damage, [*changed, *gone], TOLD)
+        self._write_passes(near, gone, told, recall)
+        return [*changed, *gone]
+
+    def _write_sightings(self, near: Sequence[tuple[models.Damage, Damage]]) -> None:
+        fresh: list[models.Sighting] = []
+        moved: list[models.Sighting] = []
+        for row, damage in near:
+            best = damage.best
+            for sighting, laid in self.known.kept(damage.number):
+                seen = self.sighting_rows.get(id(sighting))
+                before = seen and (seen.damage_id, *(getattr(seen, name) for name in LAID))
+                seen = seen or sighting_row(sighting, self.drive, row)
+                seen.damage = row
+                put_laid(seen, laid, self.frame)
+                if before is None:
+                    fresh.append(seen)
+                elif before != (row.pk, *(getattr(seen, name) for name in LAID)):
+                    moved.append(seen)
+                if sighting is best:
+                    row.best = seen
+        models.Sighting.objects.bulk_create(fresh, batch_size=SOME)
+        _put(models.Sighting, moved, ("damage", *LAID))
+        for row, _ in near:
+            row.best = row.best  # its key is known now
+
+    def _write_passes(
+        self, near: Sequence[tuple[models.Damage, Damage]], gone: Sequence[models.Damage],
+        told: dict[int, list[Pass]], recall: Recall,
+    ) -> None:  # fmt: skip
+        for some in _some([row.pk for row in (*(row for row, _ in near), *gone)]):
+            models.Passage.objects.filter(damage__in=some).delete()
+        names = {one.drive for _, damage in near for one in told[damage.number]}
+        drives = dict(models.Drive.objects.filter(name__in=names).values_list("name", "pk"))
+        rows = []
+        for row, damage in near:
+            passes = told[damage.number]
+            surely = {id(one) for one in between(passes)}
+            detectable = {one.drive: one.detectable for one in missed(damage, passes, recall)}
+            rows += [
+                models.Passage(
+                    drive_id=drives[one.drive], damage=row, utc_s=one.utc_s, in_view=one.in_view, seen=one.seen,
+                    detectable=detectable.get(one.drive, 1.0), between=id(one) in surely,
+                )
+                for one in passes
+            ]  # fmt: skip
+        models.Passage.objects.bulk_create(rows, batch_size=SOME)
+
+    def _joined(self, rows: dict[int, models.Damage]) -> list[models.Damage]:
+        """Damages that turned out to be other ones: their numbers lead there, what people said of them stays theirs."""
+        gone = []
         for young, old in self.known.joined.items():
-            self._join(by_number, young, self.known.final(old))
-        return changed
+            final = self.known.final(old)
+            if young in rows and final in rows:  # else it had no row yet
+                row = rows[young]
+                row.joined_into, row.best = rows[final], None
+                settle(row)
+                gone.append(row)
+        return gone
 
-    def _write_sightings(self, row: models.Damage, damage: Damage) -> None:
-        best = damage.best
-        for sighting, laid in self.known.kept(damage.number):
-            seen = self.sighting_rows.get(id(sighting)) or sighting_row(sighting, self.drive, row)
-            seen.damage = row
-            put_laid(seen, laid, self.frame)
-            seen.save()
-            if sighting is best:
-                row.best = seen
-        row.save(update_fields=["best"])
 
-    def _write_passes(self, row: models.Damage, damage: Damage, told: Sequence[Pass], recall: Recall) -> None:
-        drives = dict(
-            models.Drive.objects.filter(name__in=[one.drive for one in told]).values_list("name", "pk")
-        )
-        surely = {id(one) for one in between(told)}
-        detectable = {one.drive: one.detectable for one in missed(damage, told, recall)}
-        models.Passage.objects.filter(damage=row).delete()
-        models.Passage.objects.bulk_create([
-            models.Passage(
-                drive_id=drives[one.drive], damage=row, utc_s=one.utc_s, in_view=one.in_view, seen=one.seen,
-                detectable=detectable.get(one.drive, 1.0), between=id(one) in surely,
-            )
-            for one in told
-        ])  # fmt: skip
-
-    def _join(self, rows: dict[int, models.Damage], young: int, old: int) -> None:
-        """A damage that turned out to be another one: its number leads there, what people said of it stays its own."""
-        if young not in rows or old not in rows:
-            return  # it had no row yet
-        row = rows[young]
-        row.joined_into, row.best = rows[old], None
-        settle(row)
-        row.save()
-        models.Passage.objects.filter(damage=row).delete()
+def _put(kind: type[Any], rows: Sequence[Any], fields: Sequence[str]) -> None:
+    """Write these fields of rows that are there already: one statement for many."""
+    kind.objects.bulk_create(
+        rows, batch_size=SOME, update_conflicts=True, unique_fields=["id"], update_fields=list(fields)
+    )
 
 
 def _recall() -> Recall:
-    """The detector's recall, from all passes of the records."""
+    """The detector's recall, from all passes of the records; counted anew whenever there are a few per cent more drives."""
+    drives = models.Drive.objects.filter(state=models.Drive.State.done).count()
+    kept = models.RecallCounts.objects.first()
+    if kept and kept.drives < drives <= kept.drives * ANEW:
+        return recall_of(np.array(kept.counts, float))
+    counts = _recall_counts()
+    models.RecallCounts.objects.update_or_create(
+        pk=kept.pk if kept else 1, defaults={"drives": drives, "counts": counts.tolist()}
+    )
+    return recall_of(counts)
+
+
+def _recall_counts() -> np.ndarray:
     counts = np.zeros((len(CLASSES), len(SEVERITIES), len(LIGHTS), 2))
     rows = (
         models.Passage.objects.filter(between=True)
@@ -214,7 +258,7 @@ def _recall() -> Recall:
     )
     for class_id, severity, light, seen, count in rows:
         counts[class_id, severity, LIGHTS.index(Light[light] if light else None), int(seen)] += count
-    return recall_of(counts)
+    return counts
 
 
 def _boxes(way: Way) -> list[tuple[float, float, float, float]]:
@@ -228,8 +272,10 @@ def _boxes(way: Way) -> list[tuple[float, float, float, float]]:
                 continue
             room = HALO_M / DEGREE_M
             wide = room / max(float(np.cos(np.radians(piece[0, 1]))), 0.05)
-            (west, south), (east, north) = piece.min(0), piece.max(0)
-            boxes.append((float(west - wide), float(south - room), float(east + wide), float(north + room)))
+            # Across the 180th meridian west is east of east, as `viewport_ranges` has it.
+            lon = piece[:, 0] % 360 if np.ptp(piece[:, 0]) > 180 else piece[:, 0]
+            west, east = ((float(edge) + 180) % 360 - 180 for edge in (lon.min() - wide, lon.max() + wide))
+            boxes.append((west, float(piece[:, 1].min() - room), east, float(piece[:, 1].max() + room)))
     return boxes
 
 

@@ -144,6 +144,16 @@ class Drive(models.Model):
         return self.name
 
 
+class WayPiece(models.Model):
+    """The part of a drive's judged way in one tile, by which the drives that went past a place are found."""
+
+    drive = models.ForeignKey(Drive, models.CASCADE, related_name="pieces")
+    tile = models.BigIntegerField(db_index=True)
+    """`tile_key` shifted to `roaddamage.records.pieces.ZOOM`."""
+    line = models.JSONField()
+    """[lon, lat] of each point, and of the next one in the tile after."""
+
+
 class FootageFile(models.Model):
     """A file of a drive, under the workspace's `footage/`; `kind` tells video and pictures from the GPS logs."""
 
@@ -272,6 +282,7 @@ class Damage(models.Model):
                 name="damage_view", condition=Q(shown=True),
             ),
             models.Index(fields=["state", "-priority"]),
+            models.Index(fields=["tile_key"]),
         ]  # fmt: skip
 
 
@@ -423,6 +434,31 @@ class Cell(models.Model):
         ]
 
 
+class OneTimePassword(models.Model):
+    """There while a user's password is one that somebody else gave; the first thing to do is to change it."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="one_time_password"
+    )
+    at = models.DateTimeField(auto_now_add=True)
+
+
+class Append(models.QuerySet["AuditEntry"]):
+    """Rows that are only ever added."""
+
+    def update(self, **kwargs: Any) -> int:
+        """Raises TypeError."""
+        raise TypeError("an audit entry is never changed")
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> int:
+        """Raises TypeError."""
+        raise TypeError("an audit entry is never changed")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Raises TypeError."""
+        raise TypeError("an audit entry is never deleted")
+
+
 class AuditEntry(models.Model):
     """Who saw, decided, exported or deleted what, and when; rows are only ever added."""
 
@@ -432,6 +468,8 @@ class AuditEntry(models.Model):
     action = models.CharField(max_length=40, db_index=True)
     target = models.CharField(max_length=NAME, blank=True)
     details = models.JSONField(default=dict)
+
+    objects = Append.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-at", "-pk"]
@@ -457,6 +495,14 @@ class PatrolFigures(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-month"]
+
+
+class RecallCounts(models.Model):
+    """Passes that tell of the detector's recall, counted when there were so many drives (one row)."""
+
+    drives = models.PositiveIntegerField()
+    counts = models.JSONField()
+    """By class, severity, light, and whether they saw."""
 
 
 class Turn(models.Model):

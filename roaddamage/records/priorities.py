@@ -25,9 +25,14 @@ def parts_of(row: Damage, rules: Rules) -> dict[str, float]:
     return {name: float(100 * share[name] * min(max(values[name], 0.0), 1.0)) for name in PARTS}
 
 
-def put_priorities(rows: Sequence[Damage]) -> None:
-    """Work the priorities of these rows out, and save them."""
+def work_out(rows: Sequence[Damage]) -> None:
+    """Work the priorities of these rows out, without saving them."""
     rules = default_rules()
     for row in rows:
         row.priority = sum(parts_of(row, rules).values())
+
+
+def put_priorities(rows: Sequence[Damage]) -> None:
+    """Work the priorities of these rows out, and save them."""
+    work_out(rows)
     Damage.objects.bulk_update(rows, ["priority"], batch_size=500)

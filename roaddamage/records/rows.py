@@ -31,14 +31,13 @@ def moment(utc_s: float | None) -> datetime | None:
     return None if utc_s is None else datetime.fromtimestamp(utc_s, UTC)
 
 
-def way_of(drive: models.Drive) -> Way:
-    """What a drive saw."""
+def way_of(drive: models.Drive, lines: list[list[list[float]]] | None = None) -> Way:
+    """What a drive saw; with `lines`, on these parts of its way."""
     reach = np.array(drive.reach_m, float).reshape(len(CLASSES), len(SEVERITIES))
     utc_s = drive.begin.timestamp() if drive.begin else None
     light = Light[drive.light] if drive.light else None
-    return Way(
-        drive.name, utc_s, [np.array(line, float) for line in drive.ways], drive.accuracy_m, reach, light
-    )
+    shown = [np.array(line, float) for line in (drive.ways if lines is None else lines)]
+    return Way(drive.name, utc_s, shown, drive.accuracy_m, reach, light)
 
 
 def driven_of(drive: models.Drive) -> Driven:

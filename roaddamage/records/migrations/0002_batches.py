@@ -6,49 +6,80 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('records', '0001_first'),
+        ("records", "0001_first"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.RemoveField(
-            model_name='upload',
-            name='reason',
+            model_name="upload",
+            name="reason",
         ),
         migrations.RemoveField(
-            model_name='upload',
-            name='sha256',
+            model_name="upload",
+            name="sha256",
         ),
         migrations.AddField(
-            model_name='upload',
-            name='path',
-            field=models.CharField(default='', max_length=500),
+            model_name="upload",
+            name="path",
+            field=models.CharField(default="", max_length=500),
         ),
         migrations.AlterField(
-            model_name='footagefile',
-            name='kind',
-            field=models.CharField(choices=[('footage', 'Footage'), ('log', 'Log'), ('attached', 'log that a person gave, for all of the drive')], default='footage', max_length=8),
+            model_name="footagefile",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("footage", "Footage"),
+                    ("log", "Log"),
+                    ("attached", "log that a person gave, for all of the drive"),
+                ],
+                default="footage",
+                max_length=8,
+            ),
         ),
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(max_length=32, unique=True)),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('state', models.CharField(choices=[('open', 'files are arriving'), ('recognising', 'being recognised'), ('recognised', 'recognised'), ('failed', 'failed')], default='open', max_length=16)),
-                ('beat', models.DateTimeField(blank=True, null=True)),
-                ('bytes_done', models.BigIntegerField(default=0)),
-                ('bytes_total', models.BigIntegerField(default=0)),
-                ('known', models.JSONField(default=list)),
-                ('refused', models.JSONField(default=list)),
-                ('problem', models.JSONField(default=dict)),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batches', to=settings.AUTH_USER_MODEL)),
-                ('drives', models.ManyToManyField(related_name='batches', to='records.drive')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.CharField(max_length=32, unique=True)),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "files are arriving"),
+                            ("recognising", "being recognised"),
+                            ("recognised", "recognised"),
+                            ("failed", "failed"),
+                        ],
+                        default="open",
+                        max_length=16,
+                    ),
+                ),
+                ("beat", models.DateTimeField(blank=True, null=True)),
+                ("bytes_done", models.BigIntegerField(default=0)),
+                ("bytes_total", models.BigIntegerField(default=0)),
+                ("known", models.JSONField(default=list)),
+                ("refused", models.JSONField(default=list)),
+                ("problem", models.JSONField(default=dict)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="batches",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("drives", models.ManyToManyField(related_name="batches", to="records.drive")),
             ],
             options={
-                'ordering': ['-at'],
+                "ordering": ["-at"],
             },
         ),
     ]
