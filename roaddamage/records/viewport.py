@@ -44,7 +44,7 @@ def answer(bbox: Bounds, zoom: int, selection: Selection) -> dict[str, Any]:
     grouped = (
         rows.annotate(cell=F("tile_key").bitrightshift(cluster_shift(zoom)))
         .values_list("cell", "class_id")
-        .annotate(Count("*"), Sum("lon"), Sum("lat"))
+        .annotate(count=Count("*"), lons=Sum("lon"), lats=Sum("lat"))
         .order_by()
     )
     return _clusters(_by_cell(grouped))
