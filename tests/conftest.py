@@ -134,6 +134,17 @@ def browser() -> Iterator[object]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    tmp_path_factory: pytest.TempPathFactory, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """SQLite in a file, as it is in use: in memory all threads of a live server would share one connection."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("records") / "records.sqlite3")
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, settings: Any) -> Workspace:
     """An empty workspace, in use."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
-from made_records import made_damage, made_drive
+from made_records import BEGIN, made_damage, made_drive
 
 from roaddamage.records.decisions import Decision, decide
 from roaddamage.records.models import Damage, Drive, Review, Sighting
@@ -21,7 +22,10 @@ EVIL = "<script>window.hacked=1</script>\"'<img src=x onerror=window.hacked=1>"
 @pytest.fixture
 def numbers(transactional_db: None, workspace: Workspace, people: dict[str, Any]) -> list[int]:
     drive = made_drive(people["crew"])
-    made = [made_damage(drive, place, pictures=True, severity=2 - place // 2) for place in range(COUNT)]
+    known = [
+        BEGIN - timedelta(days=10 * (COUNT - place)) for place in range(COUNT)
+    ]  # the longer, the more urgent
+    made = [made_damage(drive, place, pictures=True, first_seen=first) for place, first in enumerate(known)]
     return [row.pk for row in made]
 
 
@@ -30,10 +34,12 @@ class Reviewing:
 
     def __init__(self, page: Any, address: str) -> None:
         self.page, self.address = page, address
+        page.set_default_timeout(8_000)
         self.errors: list[str] = []
         self.asked: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        page.on("response", lambda r: r.status >= 400 and print(r.status, r.url, r.text()[:300]))  # DBG
         page.on("request", lambda request: self.asked.append(request.url))
 
     def open(self, query: str = "") -> None:
