@@ -10,6 +10,17 @@ from detector.telemetry.fixes import Fixes
 
 LARGE_RESIDUAL_S = 1.0
 WHOLE_HOURS = N_("the camera's clock is taken to run in another zone ({shift}): check a known place")
+TOGETHER = N_("the video states no time: the GPS log is taken to begin with it (else give --gps-offset)")
+EVEN = N_("the GPS records carry no time: they are spread evenly over the video (else give --gps-offset)")
+IN_PAGE = {
+    TOGETHER: N_(
+        "The video states no time: the GPS log is taken to begin with it. Check a known place below."
+    ),
+    EVEN: N_(
+        "The GPS records carry no time: they are spread evenly over the video. Check a known place below."
+    ),
+}
+"""What a page says in place of what names an option of the command line."""
 
 
 def clock_doubts(fixes: Fixes, translate: Translate) -> list[str]:
@@ -19,7 +30,9 @@ def clock_doubts(fixes: Fixes, translate: Translate) -> list[str]:
 
 def doubts_kept(fixes: Fixes) -> list[dict[str, object]]:
     """The same to be kept and told later, as `roaddamage.problems` has it."""
-    return [{"template": doubt, "values": dict(_values(fixes))} for doubt in _doubts(fixes)]
+    return [
+        {"template": IN_PAGE.get(doubt, doubt), "values": dict(_values(fixes))} for doubt in _doubts(fixes)
+    ]
 
 
 def _values(fixes: Fixes) -> dict[str, str]:
@@ -33,15 +46,9 @@ def _values(fixes: Fixes) -> dict[str, str]:
 def _doubts(fixes: Fixes) -> list[str]:
     doubts = []
     if fixes.clock == Tie.together:
-        doubts.append(
-            N_("the video states no time: the GPS log is taken to begin with it (else give --gps-offset)")
-        )
+        doubts.append(TOGETHER)
     elif fixes.clock == Tie.even:
-        doubts.append(
-            N_(
-                "the GPS records carry no time: they are spread evenly over the video (else give --gps-offset)"
-            )
-        )
+        doubts.append(EVEN)
     elif fixes.clock == Tie.zone and not fixes.clock_checked:
         doubts.append(WHOLE_HOURS)
     elif fixes.clock == Tie.picture and fixes.clock_shift_s:

@@ -277,12 +277,14 @@ def attach_log(drive: Drive, source: Path, name: str, by: User) -> None:
     look_again(drive)
 
 
-def add_folder(folder: Path, by: User, batch: str) -> Taken:
+def add_folder(folder: Path, by: User, batch: str, *, loose: bool = False) -> Taken:
     """Take in what lies in a folder, linked or copied; files of no use are passed over, links are refused.
+
+    `loose`: only what lies in the folder itself.
 
     Raises IntakeError; nothing of the folder is then there.
     """
-    files, links = _files_in(folder)
+    files, links = _files_in(folder, loose)
     if not files and not links:
         raise IntakeError(N_("{path} holds no video, no picture and no GPS log."), path=folder)
     try:
@@ -298,11 +300,11 @@ def add_folder(folder: Path, by: User, batch: str) -> Taken:
     return taken
 
 
-def _files_in(folder: Path) -> tuple[list[Path], list[Path]]:
+def _files_in(folder: Path, loose: bool) -> tuple[list[Path], list[Path]]:
     """The files of use in a folder, and the links among them, which might lead anywhere."""
     found = [
         path
-        for path in sorted(folder.rglob("*"))
+        for path in sorted(folder.glob("*") if loose else folder.rglob("*"))
         if path.suffix.lower() in KNOWN
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]

@@ -34,7 +34,7 @@
     return fill(word.seconds, { seconds: Math.max(1, Math.round(total)) });
   }
   const gb = (bytes) => (bytes / 1e9).toLocaleString(document.documentElement.lang,
-    { minimumFractionDigits: 1, maximumFractionDigits: bytes < 1e9 ? 2 : 1 });
+    bytes < 1e10 ? { minimumFractionDigits: 2, maximumFractionDigits: 2 } : { maximumFractionDigits: 0 });
 
   function note(text) {
     at('note').textContent = text;
