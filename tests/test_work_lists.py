@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import subprocess
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from made_records import STEP, made_damage, made_drive
 
 from roaddamage.records import models
 from roaddamage.records.decisions import Decision, decide
-from roaddamage.records.route import in_order, length_m
+from roaddamage.records.route import in_order
 from roaddamage.records.work_lists import MOST_STOPS, Plan, WorkListError, make_list, move, remove, waiting
 from roaddamage.workspace import Workspace
 
@@ -47,18 +48,18 @@ def numbers(listed: models.WorkList) -> list[int]:
 
 
 @pytest.mark.parametrize("start", [None, (139.74, 35.64)])
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 7])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 6])
 def test_order_is_nearly_the_shortest(count: int, start: tuple[float, float] | None) -> None:
     rng = np.random.default_rng(count)
-    for _ in range(5):
+    for _ in range(2):
         places = rng.uniform(0, 0.05, (count, 2)) + [139.75, 35.65]
         order = in_order(places, start)
         assert sorted(order) == list(range(count))
 
-        def way_m(rows: Any, places: Any = places) -> float:
-            return (
-                length_m(np.vstack([*([start] if start else []), places[list(rows)]])) if len(rows) else 0.0
-            )
+        def way_m(rows: Sequence[int], places: Any = places) -> float:
+            points = np.vstack([*([start] if start else []), places[list(rows)]])
+            step = np.diff(points, axis=0) * [90_500.0, 111_000.0]
+            return float(np.hypot(*step.T).sum())
 
         open_to_all = [
             rows for rows in itertools.permutations(range(count)) if start or not count or rows[0] == 0

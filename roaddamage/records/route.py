@@ -29,14 +29,6 @@ def in_order(lonlat: Floats, start: tuple[float, float] | None = None) -> list[i
     return [row - 1 for row in order[1:]] if start else order
 
 
-def length_m(lonlat: Floats) -> float:
-    """Of the way along these points (n, 2), on the straight line from each to the next."""
-    if len(lonlat) < 2:
-        return 0.0
-    frame = LocalFrame(float(lonlat[0, 0]), float(lonlat[0, 1]))
-    return float(np.hypot(*np.diff(np.column_stack(frame.to_metres(*lonlat.T)), axis=0).T).sum())
-
-
 def _nearest(apart: Floats) -> list[int]:
     """From the first to the nearest that is left, and so on."""
     order, left = [0], np.ones(len(apart), bool)

@@ -16,7 +16,7 @@ from roaddamage.records.models import Damage, Drive
 WIDTH, HEIGHT = 640, 400
 """The picture's own units."""
 ROOM = 34
-AROUND_M, LEAST_M = 250.0, 60.0
+AROUND_M, LEAST_M = 150.0, 60.0
 """How far a map reaches at least to the west and east of its middle: around one place, and around several."""
 MOST_DRIVES = 60
 
