@@ -39,6 +39,16 @@ def prepare() -> None:
     patches._pil_plugins_registered = True
 
 
+def talkative() -> list[str]:
+    """What could still send or install something, after `prepare()`: none, unless the user wants it so."""
+    prepare()
+    from ultralytics import settings as ultralytics_settings
+
+    told = [name for name in ("sync", *REPORTING) if ultralytics_settings[name]]
+    wanted = {"YOLO_AUTOINSTALL": "false", "YOLO_OFFLINE": "true"}
+    return told + [name for name, value in wanted.items() if os.environ[name].lower() != value]
+
+
 def _own_folder() -> str:
     """A folder that nobody else can write to: what lies in it is read, and with several GPUs unpickled."""
     folder = os.path.join(tempfile.gettempdir(), f"roaddamage-ultralytics-{os.getuid()}")

@@ -43,6 +43,7 @@ def first_administrator() -> str | None:
     from django.contrib.auth.models import Group, User
 
     from roaddamage.records.audit import audited
+    from roaddamage.records.models import OneTimePassword
     from roaddamage.web.access import ADMINISTRATOR
 
     if User.objects.exists():
@@ -50,6 +51,7 @@ def first_administrator() -> str | None:
     password = secrets.token_urlsafe(9)
     user = User.objects.create_superuser(FIRST, "", password)
     user.groups.add(Group.objects.get(name=ADMINISTRATOR))
+    OneTimePassword.objects.create(user=user)
     audited(None, "user.created", FIRST)
     return password
 

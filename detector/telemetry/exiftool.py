@@ -50,6 +50,11 @@ def read_exiftool(path: Path) -> list[Row]:
     return _with_speeds(usable([_row(document) for document in _documents(told)]))
 
 
+def is_usable() -> bool:
+    """Whether ExifTool is there and new enough."""
+    return _program() is not None
+
+
 @cache
 def _program() -> str | None:
     program = shutil.which("exiftool")

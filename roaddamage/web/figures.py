@@ -28,8 +28,8 @@ WIDTH, HEIGHT, BASE = 640, 170, 140
 LEFT = 44
 HEADINGS = (
     N_("week from"), N_("drives"), N_("km driven"), N_("km judged"), N_("damages found"), N_("new"), N_("confirmed"),
-    N_("rejected"), N_("repaired"), N_("hours to decision (median)"), N_("share confirmed (%)"), N_("95 % from"),
-    N_("95 % to"),
+    N_("rejected"), N_("repaired"), N_("hours to decision (median)"), N_("share confirmed (%)"), N_("from (95 %)"),
+    N_("to (95 %)"),
 )  # fmt: skip
 Measure = tuple[str, str, Callable[[Figures], float], int]
 """Name, class of its bars, value, digits."""

@@ -10,7 +10,8 @@ from django.urls import reverse_lazy
 
 from detector.errors import N_
 from roaddamage.records.audit import audited
-from roaddamage.records.models import Damage, Drive
+from roaddamage.records.models import Damage, Drive, OneTimePassword
+from roaddamage.web.access import must_change_password
 from roaddamage.web.templating import say
 
 
@@ -30,7 +31,12 @@ class PasswordView(PasswordChangeView):
     template_name = "web/password.html"
     success_url = reverse_lazy("home")
 
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
+        """Whether it is a one-time password."""
+        return super().get_context_data(**kwargs) | {"forced": must_change_password(self.request.user)}
+
     def form_valid(self, form: object) -> HttpResponse:
         audited(self.request.user, "user.password_changed", self.request.user.get_username())
+        OneTimePassword.objects.filter(user_id=self.request.user.pk).delete()
         messages.success(self.request, say(N_("Your password was changed.")))
         return super().form_valid(form)  # type: ignore[arg-type]

@@ -9,7 +9,10 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
-from roaddamage.web.access import PUBLIC, may
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from roaddamage.web.access import PUBLIC, may, must_change_password
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"
@@ -38,12 +41,20 @@ class Guard:
         """Let through, ask to log in, or refuse. Raises PermissionDenied."""
         match = request.resolver_match
         name = match.view_name if match else ""
-        if name in PUBLIC or (name == "admin:login" and not request.user.is_authenticated):
+        if name in PUBLIC:
             return None
         if not request.user.is_authenticated:
             if request.headers.get("HX-Request"):  # a part of a page can't show the log-in
-                return HttpResponse(status=401, headers={"HX-Redirect": "/login/"})
+                return HttpResponse(status=401, headers={"HX-Redirect": reverse("login")})
             return redirect_to_login(request.get_full_path())
         if not may(request.user, name):
+            if must_change_password(request.user):
+                return _elsewhere(request, reverse("password"))
             raise PermissionDenied
         return None
+
+
+def _elsewhere(request: HttpRequest, address: str) -> HttpResponse:
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=403, headers={"HX-Redirect": address})
+    return redirect(address)

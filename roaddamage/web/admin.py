@@ -1,0 +1,91 @@
+"""Which tables administrators see in Django's own pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.contrib.auth.models import Group, User
+from django_tasks_db.models import DBTaskResult
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+
+from roaddamage.records.models import AuditEntry, Drive, Job, Vehicle
+from roaddamage.web.administration import ReadOnly, Written
+
+for foreign in (User, Group, DBTaskResult, AccessAttempt, AccessFailureLog, AccessLog):
+    if admin.site.is_registered(foreign):
+        admin.site.unregister(foreign)
+
+
+@admin.register(User)
+class UserAdmin(ReadOnly):
+    """Users; they are made and changed on our own page, with one-time passwords."""
+
+    list_display = ("username", "last_name", "first_name", "is_active", "last_login")
+    list_filter = ("groups", "is_active")
+    search_fields = ("username", "last_name", "first_name")
+    fields = ("username", "last_name", "first_name", "is_active", "groups", "last_login", "date_joined")
+
+
+@admin.register(Group)
+class GroupAdmin(ReadOnly):
+    """The groups; what they may do stands in `roaddamage.web.access`."""
+
+    list_display = ("name",)
+    fields = ("name",)
+
+
+@admin.register(Vehicle)
+class VehicleAdmin(Written):
+    """Vehicles can be renamed; how their cameras hang is learnt."""
+
+    list_display = ("name", "drives_seen")
+    search_fields = ("name",)
+    fields = ("name", "drives_seen")
+    readonly_fields = ("drives_seen",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only one that no drive belongs to."""
+        return obj is not None and not obj.drives.exists() and super().has_delete_permission(request, obj)
+
+
+@admin.register(Drive)
+class DriveAdmin(ReadOnly):
+    """Drives."""
+
+    list_display = ("name", "vehicle", "state", "begin", "by", "at", "found", "found_new")
+    list_filter = ("state", "vehicle")
+    search_fields = ("name",)
+    fields = (
+        "name",
+        "vehicle",
+        "state",
+        "digest",
+        "by",
+        "at",
+        "begin",
+        "duration_s",
+        "metres",
+        "model",
+        "found",
+        "found_new",
+    )
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnly):
+    """Runs."""
+
+    list_display = ("drive", "state", "by", "at", "started", "finished", "attempts", "worker")
+    list_filter = ("state",)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnly):
+    """The log; our own page for it has filters and CSV."""
+
+    list_display = ("at", "by", "action", "target")
+    search_fields = ("action", "target")
+    list_select_related = ("by",)
+    show_full_result_count = False

@@ -1,0 +1,104 @@
+"""Every address of the application, held against the table of who may go there, by really asking for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.test import Client
+from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+
+from roaddamage.records.models import OneTimePassword
+from roaddamage.web.access import ACCESS, ADMINISTRATOR, GROUPS, KNOWN, PUBLIC
+
+pytestmark = pytest.mark.django_db
+ARGUMENTS: dict[str, object] = {
+    "number": 1, "uid": "a", "kind": "csv", "sighting": 1, "app_label": "auth", "object_id": "1", "content_type_id": 1,
+    "url": "nowhere", "path": "nowhere",
+}  # fmt: skip
+"""What to put where an address has a place for something, by its name."""
+WHO = (*GROUPS, "nobody", "anonymous", "deactivated", "one-time")
+
+
+def addresses(part: URLResolver | None = None, namespace: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Name and arguments' names of each address."""
+    for one in (part or get_resolver()).url_patterns:
+        if isinstance(one, URLPattern):
+            yield f"{namespace}{one.name}", tuple(one.pattern.converters or one.pattern.regex.groupindex)
+        else:
+            yield from addresses(one, f"{namespace}{one.namespace}:" if one.namespace else namespace)
+
+
+NAMES = dict(addresses())
+
+
+def address(name: str) -> str:
+    """An address of that name. Django's own pages name theirs after the model."""
+    if name == "admin:None":  # what Django's own pages do not know
+        return f"{reverse('admin:index')}nowhere/"
+    values = {argument: ARGUMENTS[argument] for argument in NAMES[name] if argument in ARGUMENTS}
+    try:
+        return reverse(name, kwargs=values)
+    except NoReverseMatch:
+        return reverse(name, args=["1"])
+
+
+def let_in(who: str, name: str) -> bool:
+    if name in PUBLIC:
+        return True
+    if who in ("anonymous", "deactivated"):
+        return False
+    if name in KNOWN:
+        return True
+    return who in ({ADMINISTRATOR} if name.startswith("admin:") else ACCESS[name])
+
+
+@pytest.fixture
+def clients(people: dict[str, User]) -> dict[str, Client]:
+    late = User.objects.create_user("late", password="late-secret-1", is_superuser=True, is_staff=True)  # noqa: S106
+    new = User.objects.create_user("new", password="new-secret-1", is_superuser=True, is_staff=True)  # noqa: S106
+    OneTimePassword.objects.create(user=new)
+    made = {who: Client(raise_request_exception=False) for who in WHO}
+    for who, user in {**people, "deactivated": late, "one-time": new}.items():
+        made[who].force_login(user)
+    User.objects.filter(pk=late.pk).update(is_active=False)
+    return made
+
+
+def asked(client: Client, name: str, method: str) -> bool:
+    """Whether an address lets a client through; what the request changed is undone."""
+    cookies = client.cookies.copy()
+    with transaction.atomic():
+        answer = getattr(client, method)(address(name))
+        transaction.set_rollback(True)
+    client.cookies = cookies
+    sent = answer.headers.get("Location", "")
+    away = sent.startswith(f"{reverse('login')}?") or (name not in KNOWN and sent == reverse("password"))
+    return not (answer.status_code in (401, 403) or away)
+
+
+def test_every_address_is_in_the_table() -> None:
+    unknown = NAMES.keys() - PUBLIC - KNOWN - ACCESS.keys()
+    assert {name for name in unknown if not name.startswith("admin:")} == set()
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_only_who_may_is_let_in(who: str, clients: dict[str, Client], workspace: object) -> None:
+    asks = [(name, method) for name in sorted(NAMES) for method in ("get", "post")]
+    told = {(name, method): asked(clients[who], name, method) for name, method in asks}
+    assert {ask for ask in asks if told[ask] != let_in(who, ask[0])} == set()
+
+
+def test_the_table_names_no_address_that_is_not_there() -> None:
+    assert not (PUBLIC | KNOWN | ACCESS.keys()) - NAMES.keys()
+
+
+def test_parts_of_pages_are_sent_to_the_log_in_as_a_whole(clients: dict[str, Client]) -> None:
+    for who, target in (("anonymous", "login"), ("one-time", "password")):
+        answer = clients[who].get(reverse("home"), headers={"HX-Request": "true"})
+        assert (answer.status_code, answer.headers["HX-Redirect"]) == (
+            401 if who == "anonymous" else 403,
+            reverse(target),
+        )
