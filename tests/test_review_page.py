@@ -39,7 +39,6 @@ class Reviewing:
         self.asked: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
-        page.on("response", lambda r: r.status >= 400 and print(r.status, r.url, r.text()[:300]))  # DBG
         page.on("request", lambda request: self.asked.append(request.url))
 
     def open(self, query: str = "") -> None:

@@ -20,7 +20,7 @@ from roaddamage.web.evidence import KINDS, picture_of
 from roaddamage.web.place import HALF_M, place_of
 
 PART_NAMES = {
-    "severity": N_("severity"), "road": N_("road"), "growth": N_("growth"), "age": N_("age of the report"),
+    "severity": N_("severity"), "road": N_("importance of the road"), "growth": N_("growth"), "age": N_("age of the report"),
 }  # fmt: skip
 
 FIELD_NAMES = {
