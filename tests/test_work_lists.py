@@ -221,7 +221,7 @@ def test_gpx_and_csv(
     client.cookies["language"] = "ja"
     track = gpxpy.parse(client.get(f"/work-lists/{listed.pk}/list.gpx").content.decode())
     assert [point.name for point in track.waypoints] == [
-        f"{place} ポットホール (大) #{one.pk}" for place, one in enumerate(damages, 1)
+        f"{place} ポットホール（大）#{one.pk}" for place, one in enumerate(damages, 1)
     ]
     assert [(point.longitude, point.latitude) for point in track.routes[0].points] == [
         (pytest.approx(one.lon, abs=1e-7), pytest.approx(one.lat, abs=1e-7)) for one in damages
