@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse_lazy
@@ -11,6 +13,7 @@ from django.urls import reverse_lazy
 from detector.errors import N_
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Damage, Drive, OneTimePassword
+from roaddamage.records.queue import QUEUES, Asked, waiting
 from roaddamage.web.access import must_change_password
 from roaddamage.web.templating import say
 
@@ -18,16 +21,26 @@ from roaddamage.web.templating import say
 def home(request: HttpRequest) -> HttpResponse:
     """What waits for whom."""
     shown = Damage.objects.filter(joined_into__isnull=True)
-    waiting = {
-        state: shown.filter(state=state).count() for state in (Damage.State.proposed, Damage.State.gone)
-    }
+    waits = {name: waiting(Asked(name)).count() for name in QUEUES}
     drives = Drive.objects.select_related("vehicle", "by")[:10]
-    return render(request, "web/home.html", {"waiting": waiting, "drives": drives, "damages": shown.count()})
+    return render(request, "web/home.html", {"waiting": waits, "drives": drives, "damages": shown.count()})
+
+
+class OwnPassword(PasswordChangeForm):
+    """A password that is another one than before."""
+
+    def clean_new_password1(self) -> str:
+        """Raises ValidationError for the same one again."""
+        password: str = self.cleaned_data["new_password1"]
+        if self.user.check_password(password):
+            raise ValidationError(say(N_("Choose another password than the one you have now.")))
+        return password
 
 
 class PasswordView(PasswordChangeView):
     """Change one's own password."""
 
+    form_class = OwnPassword
     template_name = "web/password.html"
     success_url = reverse_lazy("home")
 
