@@ -90,7 +90,7 @@ def _lines(rows: QuerySet[AuditEntry]) -> Iterator[bytes]:
         told = json.dumps(row.details, ensure_ascii=False, sort_keys=True) if row.details else ""
         name = row.by.get_username() if row.by else ""
         moment = timezone.localtime(row.at).isoformat(timespec="seconds")
-        what = say(ACTIONS.get(row.action, row.action))
+        what = say(ACTIONS.get(row.action) or row.action)
         yield _line([moment, name, what, row.action, row.target, told]).encode()
 
 
@@ -102,7 +102,7 @@ def _line(cells: list[str]) -> str:
 
 def _actions() -> list[str]:
     found = AuditEntry.objects.order_by("action").values_list("action", flat=True).distinct()
-    return sorted(found, key=lambda action: say(ACTIONS.get(action, action)))
+    return sorted(found, key=lambda action: say(ACTIONS.get(action) or action))
 
 
 def _midnight(day: Any) -> datetime:

@@ -14,7 +14,7 @@ from detector.errors import N_
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Damage, Drive, OneTimePassword
 from roaddamage.records.queue import QUEUES, Asked, waiting
-from roaddamage.web.access import must_change_password
+from roaddamage.web.access import must_change_password, who
 from roaddamage.web.templating import say
 
 
@@ -50,6 +50,6 @@ class PasswordView(PasswordChangeView):
 
     def form_valid(self, form: object) -> HttpResponse:
         audited(self.request.user, "user.password_changed", self.request.user.get_username())
-        OneTimePassword.objects.filter(user_id=self.request.user.pk).delete()
+        OneTimePassword.objects.filter(user=who(self.request)).delete()
         messages.success(self.request, say(N_("Your password was changed.")))
         return super().form_valid(form)  # type: ignore[arg-type]

@@ -9,7 +9,6 @@ from django.views.i18n import set_language
 
 from roaddamage.web import (
     audit_log,
-    people,
     bulk,
     damage_list,
     damage_map,
@@ -20,6 +19,7 @@ from roaddamage.web import (
     evidence,
     figures,
     home,
+    people,
     reviewing,
     stops,
     upload_page,
