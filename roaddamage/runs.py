@@ -39,6 +39,8 @@ AWAY = (OperationalError, InterfaceError)
 """What a database that is away, or busy for too long, raises."""
 WAITS_S = (1.0, 2.0, 5.0, *[10.0] * 60)
 """Between attempts to write the end of a run: some ten minutes in all."""
+FAULTS = ("no such", "near ", "table ")
+"""How SQLite begins to say what is no absence, but a fault of the program or of its tables."""
 log = logging.getLogger("roaddamage.jobs")
 leaving = threading.Event()
 """Set where this process is to end: the job in hand goes back to the queue."""
@@ -91,7 +93,7 @@ def _failed(job: Job, error: Exception) -> None:
         log.warning("job %s: %s", job.pk, told)
     else:
         log.error("job %s failed", job.pk, exc_info=error)
-    if isinstance(error, AWAY) and not isinstance(told, FullError):
+    if isinstance(error, AWAY) and not is_full(error) and not str(error).startswith(FAULTS):
         patiently(lambda: give_up_or_back(job, told))
     else:
         patiently(lambda: end(job, Job.State.failed, told, folder=settings.WORKSPACE.folder))
@@ -137,7 +139,7 @@ def patiently(write: Callable[[], Told], *, when_full: bool = True) -> Told:
         try:
             return write()
         except AWAY as error:
-            if is_full(error) and not when_full:
+            if str(error).startswith(FAULTS) or (is_full(error) and not when_full):
                 raise
             log.warning("the database is away (%s); trying again", error)
             connection.close()

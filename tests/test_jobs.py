@@ -220,6 +220,7 @@ FULL = runs.FullError.template
         (OperationalError("could not extend file: No space left on device"), "disk is full"),
         (OperationalError("connection refused"), "database did not answer"),
         (InterfaceError("the connection is closed"), "database did not answer"),
+        (OperationalError("no such table: x"), "OperationalError"),
         (MemoryError(), "memory"),
         (PermissionError(errno.EACCES, "Permission denied", "/x/y"), "/x/y"),
         (FootageError("{path} is gone", path="a.mp4"), "a.mp4 is gone"),
