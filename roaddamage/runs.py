@@ -105,7 +105,7 @@ def problem_of(error: BaseException) -> RoadDamageError:
         return FullError()
     if isinstance(error, RoadDamageError):
         return error
-    if isinstance(error, AWAY):
+    if isinstance(error, AWAY) and not str(error).startswith(FAULTS):
         return JobError(
             N_("The database did not answer for too long. Once it does again, have the drive run again.")
         )

@@ -5,16 +5,19 @@ RUN is a folder in which the first run is kept, and from which the others take w
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from detector.errors import OutputError
 from roaddamage import server
 
 MOMENTS = ("claimed", "midway", "counted", "rows", "named", "kept")
@@ -42,8 +45,15 @@ def replayed(run: Path, moment: str) -> None:
             watch(pipeline.Progress(number, number, 100.0, number))
             if number == 5 and moment == "midway":
                 dead()
+            if moment == "slow":
+                print(f"{number}", flush=True)
+                time.sleep(1.0)
+            if number == 5 and moment == "pictures":
+                raise OutputError("{path}", path=path) from OSError(errno.ENOSPC, "No space left on device")
         return pickle.loads(kept.read_bytes())  # noqa: S301
 
+    if moment == "really":
+        return
     if kept.exists():
         pipeline.detect_drive = again
         model.Model = lambda *_: SimpleNamespace(image_px=640, name="made")  # type: ignore[misc, assignment]
@@ -66,6 +76,44 @@ def killed_at(moment: str) -> None:
         runs.name_evidence = after(runs.name_evidence)
     if moment == "kept":
         runs.keep = after(runs.keep)
+    if moment == "records":
+        counting.count_in = filled(counting.count_in)
+
+
+def filled(really: Any) -> Any:
+    def wrapped(*args: Any) -> Any:
+        from django.db import connection
+
+        with connection.cursor() as cursor:  # no page more than there are
+            cursor.execute("PRAGMA page_count")
+            cursor.execute(f"PRAGMA max_page_count={cursor.fetchone()[0]}")
+        return really(*args)
+
+    return wrapped
+
+
+def twice() -> None:
+    """The same trip a second time, as a drive of its own."""
+    from roaddamage.jobs import enqueue
+    from roaddamage.records.models import Drive, FootageFile
+
+    drive = Drive.objects.get()
+    files = list(drive.files.all())
+    drive.pk, drive.name, drive.digest, drive.state = None, "again", "again", "recognised"
+    drive.save()
+    for file in files:
+        file.pk, file.drive = None, drive
+    FootageFile.objects.bulk_create(files)
+    enqueue(drive, drive.by)
+
+
+def queued_again() -> None:
+    """As a person would have it run again."""
+    from roaddamage.jobs import enqueue
+    from roaddamage.records.models import Drive
+
+    drive = Drive.objects.get()
+    enqueue(drive, drive.by)
 
 
 def after(really: Any) -> Any:
@@ -99,6 +147,11 @@ def summary(workspace: Path) -> dict[str, Any]:
 def main() -> None:
     workspace, moment, run = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     server.prepare(workspace)
+    if moment == "twice":
+        twice()
+        return
+    if moment == "again":
+        queued_again()
     replayed(run, moment)
     killed_at(moment)
     from roaddamage.workers import work

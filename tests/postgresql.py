@@ -34,6 +34,11 @@ class Postgres:
     def url(self) -> str:
         return f"postgresql://roads@127.0.0.1:{self.port}/postgres"
 
+    def fresh(self, name: str) -> str:
+        """The address of a new database."""
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "roads", name)
+        return f"postgresql://roads@127.0.0.1:{self.port}/{name}"
+
     def start(self) -> None:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.data}"
         log = self.data.parent / "log"

@@ -5,31 +5,59 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import bad_day
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import OperationalError
+from django.test import Client
+from postgresql import Postgres
+
+from roaddamage.language import translation
 
 TESTS = Path(__file__).parent
+JAPANESE = translation("ja")
 
 
-def python(*args: str | Path) -> subprocess.CompletedProcess[str]:
-    env = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE")
-    }
+def environment(url: str | None = None) -> dict[str, str]:
+    hidden = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE")
+    env = {name: value for name, value in os.environ.items() if name not in hidden}
     env["PYTHONPATH"] = os.pathsep.join((str(TESTS.parent), str(TESTS)))
-    return subprocess.run(
-        [sys.executable, *map(str, args)], env=env, capture_output=True, text=True, check=False
+    return {**env, "DATABASE_URL": url} if url else env
+
+
+def python(*args: str | Path, url: str | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *map(str, args)]
+    return subprocess.run(command, env=environment(url), capture_output=True, text=True, check=False)
+
+
+def begun(*args: str | Path, url: str | None = None) -> subprocess.Popen[str]:
+    command = [sys.executable, *map(str, args)]
+    return subprocess.Popen(
+        command, env=environment(url), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
-def worker(workspace: Path, moment: str, run: Path) -> subprocess.CompletedProcess[str]:
-    return python(TESTS / "bad_day.py", workspace, moment, run)
+def worker(
+    workspace: Path, moment: str, run: Path, url: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    return python(TESTS / "bad_day.py", workspace, moment, run, url=url)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A server of PostgreSQL."""
+    with tempfile.TemporaryDirectory(prefix="roads-", dir="/tmp") as folder:
+        made = Postgres.made(Path(folder))
+        yield made
+        made.stop()
 
 
 @pytest.fixture(scope="session")
@@ -74,3 +102,146 @@ def test_a_worker_killed_at_any_moment_changes_nothing(
     told = json.loads(again.stdout)
     assert told.pop("places") in ([], ["SUCCESSFUL"])
     assert told == {name: value for name, value in whole.items() if name != "places"}
+
+
+Undisturbed = tuple[Path, dict[str, Any]]
+
+
+@pytest.mark.parametrize("moment", ["pictures", "records"])
+def test_a_full_disk_is_said_and_leaves_nothing_behind(
+    moment: str, waiting: Path, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    run, whole = undisturbed
+    folder = tmp_path / "workspace"
+    shutil.copytree(waiting, folder)
+    full = json.loads(worker(folder, moment, run).stdout)
+    assert full["jobs"][0][0] == full["drives"][0][0] == "failed"
+    assert "The disk is full" in full["jobs"][0][1]["template"]
+    assert (full["damages"], full["sightings"], full["files"]) == (0, [], [])
+    again = json.loads(worker(folder, "again", run).stdout)
+    assert [job[0] for job in again.pop("jobs")] == ["done", "failed"]
+    assert again == {name: value for name, value in whole.items() if name != "jobs"}
+
+
+def gone(folder: Path) -> None:
+    next((folder / "footage").rglob("*.mp4")).unlink()
+
+
+def broken(folder: Path) -> None:
+    next((folder / "footage").rglob("*.mp4")).write_bytes(b"")
+
+
+def no_model(folder: Path) -> None:
+    (folder / "models").mkdir()
+    event = {"at": "2026-01-01", "by": "x", "kind": "promotion", "model": "lost"}
+    (folder / "models" / "history.json").write_text(json.dumps([event]))
+
+
+def broken_model(folder: Path) -> None:
+    no_model(folder)
+    (folder / "models" / "lost").mkdir()
+    (folder / "models" / "lost" / "lost.pt").write_bytes(b"no model")
+
+
+@pytest.mark.parametrize("harm", [gone, broken, no_model, broken_model])
+def test_what_a_run_needs_is_gone(harm: Callable[[Path], None], waiting: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "workspace"
+    shutil.copytree(waiting, folder)
+    harm(folder)
+    done = worker(folder, "really", tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["jobs"][0][0], told["drives"][0][0], told["damages"], told["files"]) == (
+        "failed",
+        "failed",
+        0,
+        [],
+    )
+    kept = told["jobs"][0][1]
+    assert JAPANESE(kept["template"]) != kept["template"]
+    assert "unexpected" not in kept["template"]
+    assert str(tmp_path) not in json.dumps(kept["values"])
+
+
+@pytest.mark.parametrize("records", ["sqlite", "postgresql"])
+def test_two_workers_at_once_count_each_damage_once(
+    records: str,
+    waiting: Path,
+    sample: Path,
+    undisturbed: Undisturbed,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    run, whole = undisturbed
+    folder, url = tmp_path / "workspace", None
+    if records == "sqlite":
+        shutil.copytree(waiting, folder)
+    else:
+        url = request.getfixturevalue("postgres").url
+        assert (
+            python("-m", "roaddamage", "add", sample.parent, "--workspace", folder, url=url).returncode == 0
+        )
+    assert worker(folder, "twice", run, url).returncode == 0
+    both = [begun(TESTS / "bad_day.py", folder, "none", run, url=url) for _ in range(2)]
+    ends = [one.communicate() for one in both]
+    assert [one.returncode for one in both] == [0, 0], ends
+    told = json.loads(worker(folder, "none", run, url).stdout)
+    assert [job[0] for job in told["jobs"]] == ["done", "done"]
+    assert told["damages"] == whole["damages"]
+    assert len(told["sightings"]) == 2 * len(whole["sightings"])
+    assert sorted(new for *_, new in told["drives"]) == [0, whole["damages"]]
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_a_worker_that_is_to_end_hands_its_drive_back(
+    sign: int, waiting: Path, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    run, whole = undisturbed
+    folder = tmp_path / "workspace"
+    shutil.copytree(waiting, folder)
+    with begun(TESTS / "bad_day.py", folder, "slow", run) as one:
+        assert one.stdout
+        assert one.stdout.readline().strip() == "0"
+        one.send_signal(sign)
+        rest, errors = one.communicate(timeout=60)
+    assert one.returncode == 0, errors
+    told = json.loads(rest.splitlines()[-1])
+    assert (told["jobs"], told["drives"], told["files"]) == ([["queued", {}]], [["queued", 0, 0]], [])
+    assert json.loads(worker(folder, "none", run).stdout)["damages"] == whole["damages"]
+
+
+def test_the_database_goes_away_under_a_worker(
+    sample: Path, undisturbed: Undisturbed, postgres: Postgres, tmp_path: Path
+) -> None:
+    run, whole = undisturbed
+    folder = tmp_path / "workspace"
+    url = postgres.fresh("away")
+    assert python("-m", "roaddamage", "add", sample.parent, "--workspace", folder, url=url).returncode == 0
+    with begun(TESTS / "bad_day.py", folder, "slow", run, url=url) as one:
+        assert one.stdout
+        assert one.stdout.readline().strip() == "0"
+        postgres.stop()
+        lines = [one.stdout.readline().strip() for _ in range(6)]
+        assert lines[-1] == "6"  # it went on
+        postgres.start()
+        rest, errors = one.communicate(timeout=180)
+    assert one.returncode == 0, errors
+    told = json.loads(rest.splitlines()[-1])
+    assert (told["jobs"], told["damages"]) == ([["done", {}]], whole["damages"])
+    assert told["files"] == whole["files"]
+
+
+@pytest.mark.django_db
+def test_pages_say_that_the_database_is_away(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.raise_request_exception = False
+    client.cookies["sessionid"] = "a" * 32
+
+    def away(*_: object) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(SessionStore, "load", away)
+    for language, words in (("ja", "データベースに接続できません"), ("en", "The database does not answer")):
+        client.cookies["language"] = language
+        answer = client.get("/")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+        assert words in answer.content.decode()
