@@ -64,7 +64,8 @@ def copied(towns: int) -> None:
     from roaddamage.records.rows import way_of
 
     drives, rows = list(Drive.objects.order_by("pk")), list(Damage.objects.order_by("pk"))
-    seen, passes = list(Sighting.objects.order_by("pk")), list(Passage.objects.order_by("pk"))
+    seen: list[Any] = list(Sighting.objects.order_by("pk"))
+    passes: list[Any] = list(Passage.objects.order_by("pk"))
     keys = [(one.drive_id, one.damage_id) for one in (*seen, *passes)]
     for town in range(1, towns):
         east, north = APART_DEG * (town % 10), APART_DEG * (town // 10)
