@@ -112,7 +112,9 @@ def postgresql(folder: Path) -> Iterator[str | None]:
         return
     tools, data = Path(found[0]).parent, folder / "postgresql"
     data.mkdir()
-    own = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.getuid() == 0 else []
+    own: list[str | Path] = (
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.getuid() == 0 else []
+    )
     if own:
         folder.chmod(0o755)
         shutil.chown(data, 65534, 65534)

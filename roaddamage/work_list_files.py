@@ -61,7 +61,9 @@ def as_gpx(work_list: WorkList, translate: Translate) -> str:
         damage, name = stop.damage, name_of(stop, translate)
         road = printable(damage.road) or None
         document.waypoints.append(
-            gpxpy.gpx.GPXWaypoint(round(damage.lat, 7), round(damage.lon, 7), name=name, description=road, symbol="Flag, Red")
+            gpxpy.gpx.GPXWaypoint(
+                round(damage.lat, 7), round(damage.lon, 7), name=name, description=road, symbol="Flag, Red"
+            )
         )
         route.points.append(gpxpy.gpx.GPXRoutePoint(round(damage.lat, 7), round(damage.lon, 7), name=name))
     document.routes.append(route)

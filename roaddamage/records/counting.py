@@ -99,8 +99,9 @@ class _Region:
             for low, high in viewport_ranges(west, south, east, north, RANGES):
                 within |= Q(tile_key__gte=low, tile_key__lt=high)
             if within:
-                rows = models.Damage.objects.filter(within, joined_into__isnull=True)
-                found |= {row.pk: row for row in rows}
+                for shown in (True, False):  # each has its index
+                    rows = models.Damage.objects.filter(within, shown=shown, joined_into__isnull=True)
+                    found |= {row.pk: row for row in rows}
         known = [found[pk] for pk in sorted(found)]
         if not known:
             return known

@@ -153,7 +153,7 @@ def remove(stop: Stop, by: User) -> None:
 def finish(stop: Stop, by: User, photo: str, note: str) -> None:
     """Record a stop's damage as repaired. Raises WorkListError and DecisionError."""
     with transaction.atomic():
-        row = Stop.objects.select_for_update().select_related("by").get(pk=stop.pk)
+        row = Stop.objects.select_for_update(of=("self",)).select_related("by").get(pk=stop.pk)
         if row.done:
             who = row.by.get_full_name() or row.by.get_username() if row.by else "–"
             raise WorkListError(N_("{who} has recorded this stop as repaired already."), who=who)

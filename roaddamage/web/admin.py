@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
-from django.contrib.auth.models import Group, User
-from django_tasks_db.models import DBTaskResult
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+from django_tasks_db.models import DBTaskResult
 
 from roaddamage.records.models import AuditEntry, Drive, Job, Vehicle
 from roaddamage.web.administration import ReadOnly, Written

@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-
 from django.shortcuts import redirect
 from django.urls import reverse
 
