@@ -42,6 +42,7 @@ print(Drive.objects.count(), Damage.objects.filter(state="repaired").count(), Re
       *sorted(FootageFile.objects.values_list("sha256", flat=True)))
 """
 RUN_S = 240
+pytestmark = pytest.mark.database
 
 
 def run(script: str, folder: Path) -> str:

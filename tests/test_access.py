@@ -47,7 +47,7 @@ def address(name: str) -> str:
 
 
 KEPT = re.compile(
-    r"admin:(auth_(user|group)|records_(drive|job|auditentry))_(add|change|delete)"
+    r"admin:auth_(user|group)_(add|change|delete)"
     r"|admin:records_vehicle_(add|delete)|admin:autocomplete"
 )
 """What is only looked at, at the administrators' desk, or not there: refused to all."""

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 from django_tasks_db.models import DBTaskResult
 
-from roaddamage.records.models import AuditEntry, Drive, Job, Vehicle
+from roaddamage.records.models import Vehicle
 from roaddamage.web.administration import ReadOnly, Written
 
 for foreign in (User, Group, DBTaskResult, AccessAttempt, AccessFailureLog, AccessLog):
@@ -48,44 +48,3 @@ class VehicleAdmin(Written):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only one that no drive belongs to."""
         return obj is not None and not obj.drives.exists() and super().has_delete_permission(request, obj)
-
-
-@admin.register(Drive)
-class DriveAdmin(ReadOnly):
-    """Drives."""
-
-    list_display = ("name", "vehicle", "state", "begin", "by", "at", "found", "found_new")
-    list_filter = ("state", "vehicle")
-    search_fields = ("name",)
-    fields = (
-        "name",
-        "vehicle",
-        "state",
-        "digest",
-        "by",
-        "at",
-        "begin",
-        "duration_s",
-        "metres",
-        "model",
-        "found",
-        "found_new",
-    )
-
-
-@admin.register(Job)
-class JobAdmin(ReadOnly):
-    """Runs."""
-
-    list_display = ("drive", "state", "by", "at", "started", "finished", "attempts", "worker")
-    list_filter = ("state",)
-
-
-@admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnly):
-    """The log; our own page for it has filters and CSV."""
-
-    list_display = ("at", "by", "action", "target")
-    search_fields = ("action", "target")
-    list_select_related = ("by",)
-    show_full_result_count = False

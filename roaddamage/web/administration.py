@@ -14,6 +14,7 @@ from roaddamage.web.access import may
 from roaddamage.web.templating import say
 
 TITLE = N_("Administration of road damage")
+NAMES = {"records": N_("Records"), "Vehicle": N_("Vehicles")}
 
 
 class Site(admin.AdminSite):
@@ -26,6 +27,15 @@ class Site(admin.AdminSite):
         """What every page is told, titles in the reader's language."""
         title = say(TITLE)
         return super().each_context(request) | {"site_title": title, "site_header": title}
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """The tables, ours in the reader's language; Django's own words are translated already."""
+        told: list[dict[str, Any]] = super().get_app_list(request, app_label)
+        for app in told:
+            app["name"] = say(NAMES.get(app["app_label"], str(app["name"])))
+            for model in app["models"]:
+                model["name"] = say(NAMES.get(model["object_name"], str(model["name"])))
+        return told
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Whether the user may."""
