@@ -68,7 +68,7 @@ def _heads(sheet: WriteOnlyWorksheet, rows: pandas.DataFrame, _: Translate) -> I
         {0: _(N_("road")), 2: shortened(first["road"], NAME_WIDTH)},
         {
             0: _(N_("road number")), 2: first["road_id"],
-            4: _(N_("direction / lane")), 5: first["direction"],
+            4: _(N_("lane")), 5: first["direction"],
             7: _(N_("inspected on")), 8: _days(rows["last_surveyed"]),
             10: _(N_("inspector")),
         },
