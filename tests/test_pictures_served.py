@@ -21,7 +21,7 @@ def damage(workspace: Workspace, people: dict[str, Any]) -> Damage:
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("crew", 200), ("engineer", 200), ("ml", 200), ("administrator", 200), ("nobody", 403), (None, 302)],
+    [("crew", 403), ("engineer", 200), ("ml", 200), ("administrator", 200), ("nobody", 403), (None, 302)],
 )
 def test_who_may_see_pictures(
     damage: Damage, client: Client, people: dict[str, Any], who: str | None, status: int

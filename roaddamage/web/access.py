@@ -48,7 +48,7 @@ ACCESS: dict[str, frozenset[str]] = {
     "comment": DECIDE,
     "undo": DECIDE,
     "damage": LOOK,
-    "evidence": EVERYBODY,
+    "evidence": LOOK,
     "work_lists": REPAIR,
     "work_list_new": DECIDE,
     "work_list": REPAIR,
