@@ -6,8 +6,6 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from detector.errors import N_, RoadDamageError
+from roaddamage.beating import beating
 from roaddamage.intake import IntakeError, batch_folder, recognise, tidy
 from roaddamage.problems import problem
 from roaddamage.records.audit import audited
@@ -57,34 +56,13 @@ def start(batch: Batch, by: User) -> bool:
 
 def _aside(number: int, by: int) -> None:
     try:
-        with _beating(number), _turns:
+        mine = Batch.objects.filter(pk=number)
+        with beating(lambda: mine.update(beat=timezone.now()), BEAT_S, f"batch {number}"), _turns:
             run(Batch.objects.get(pk=number), User.objects.get(pk=by))
     except Exception:
         log.exception("batch %s was not recognised", number)
     finally:
         connection.close()
-
-
-@contextmanager
-def _beating(number: int) -> Iterator[None]:
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(BEAT_S):
-            try:
-                Batch.objects.filter(pk=number).update(beat=timezone.now())
-            except Exception:  # the database is away for a while; the next beat tries again
-                log.warning("no beat of batch %s could be written", number, exc_info=True)
-            finally:
-                connection.close()
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def run(batch: Batch, by: User) -> None:

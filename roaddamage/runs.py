@@ -13,8 +13,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -26,6 +25,7 @@ from django.utils import timezone
 
 from detector.errors import N_, RoadDamageError
 from detector.vehicle import Vehicle as Known
+from roaddamage.beating import beating
 from roaddamage.jobs import JobError, claim, end, give_up_or_back, hand_back, running_as
 from roaddamage.records.models import Drive, Job, Turn, Vehicle
 
@@ -73,7 +73,9 @@ def run(number: int, worker: str) -> str:
     if job is None:
         return "not waiting"
     try:
-        with _beating(job):
+        with beating(
+            lambda: running_as(job, job.worker).update(beat=timezone.now()), BEAT_S, f"job {job.pk}"
+        ):
             _run(job)
     except CancelledError:
         patiently(lambda: end(job, Job.State.cancelled))
@@ -145,29 +147,6 @@ def patiently(write: Callable[[], Told], *, when_full: bool = True) -> Told:
             connection.close()
             time.sleep(wait_s)
     return write()
-
-
-@contextmanager
-def _beating(job: Job) -> Iterator[None]:
-    """Tell the records every few seconds that this worker lives."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(BEAT_S):
-            try:
-                running_as(job, job.worker).update(beat=timezone.now())
-            except Exception as error:  # the database is away for a while; the next beat tries again
-                log.warning("no beat of job %s could be written: %s", job.pk, error)
-            finally:
-                connection.close()
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(BEAT_S)
 
 
 def _run(job: Job) -> None:

@@ -8,13 +8,12 @@ from itertools import pairwise
 
 from django.db.models import Count, Sum
 
-from maps.tiles import ZOOM, cluster_shift
+from maps.tiles import cluster_shift
 from roaddamage.records.models import Cell, Damage
 
 LOWEST, HIGHEST = 3, 14
 """Zooms for which cells are kept; further in the damages themselves are counted."""
 SHIFTS = sorted({cluster_shift(zoom) for zoom in range(LOWEST, HIGHEST + 1)})
-COARSE = 2 * (ZOOM - HIGHEST)
 
 
 def refresh(tile_keys: Iterable[int]) -> None:
