@@ -174,21 +174,19 @@ def _take(found: Footage, folder: Path, by: User, taken: Taken, told: Told) -> N
     hashes = [(path, kind, sha256_of(path, told)) for path, kind in files]
     footage = sorted(own for _, kind, own in hashes if kind == FootageFile.Kind.footage)
     digest = hashlib.sha256("".join(footage).encode()).hexdigest()
-    if before := Drive.objects.filter(digest=digest).first():
+    if before := _before(digest, footage):
         _known(before, files, taken)
         return
-    _no_part_of_another(footage)
     understood, preview = understand(found, 0.0)
     with transaction.atomic():
-        Turn.take("drives")  # so that no other takes the name, or the same footage, meanwhile
-        drive, fresh = Drive.objects.get_or_create(
-            digest=digest,
-            defaults={"name": _free_name(found.name), "by": by, "understood": understood, "preview": preview,
-                      "duration_s": found.duration_s, "metres": float(str(understood["driven_m"])), "begin": begin_of(understood)},
-        )  # fmt: skip
-        if not fresh:
-            _known(drive, files, taken)
+        Turn.take("drives")  # so that no other takes the name, or the same footage, from here on
+        if before := _before(digest, footage):
+            _known(before, files, taken)
             return
+        drive = Drive.objects.create(
+            digest=digest, name=_free_name(found.name), by=by, understood=understood, preview=preview,
+            duration_s=found.duration_s, metres=float(str(understood["driven_m"])), begin=begin_of(understood),
+        )  # fmt: skip
         FootageFile.objects.bulk_create(
             FootageFile(
                 drive=drive, name=path.name, path=path.relative_to(settings.WORKSPACE.footage).as_posix(),
@@ -200,15 +198,20 @@ def _take(found: Footage, folder: Path, by: User, taken: Taken, told: Told) -> N
     taken.drives.append(drive)
 
 
-def _no_part_of_another(hashes: list[str]) -> None:
-    """What was driven once is counted once. Raises IntakeError where some of a drive's files are another's."""
+def _before(digest: str, hashes: list[str]) -> Drive | None:
+    """The drive that this footage is already: what was driven once is counted once.
+
+    Raises IntakeError where only some of its files are another drive's.
+    """
     for few in (hashes[begin : begin + 500] for begin in range(0, len(hashes), 500)):
         before = FootageFile.objects.filter(sha256__in=few, kind=FootageFile.Kind.footage)
-        if other := before.select_related("drive").first():
+        # The same drive may land between two questions; it is no *other* drive.
+        if other := before.exclude(drive__digest=digest).select_related("drive").first():
             raise IntakeError(
                 N_("Some of its files are part of {drive} already. Hand in the others alone."),
                 drive=other.drive.name,
             )
+    return Drive.objects.filter(digest=digest).first()
 
 
 def _known(drive: Drive, files: list[tuple[Path, str]], taken: Taken) -> None:

@@ -129,6 +129,32 @@ def test_the_same_drive_at_the_same_time_is_one(
     assert Drive.objects.count() == 1
 
 
+@pytest.mark.parametrize("part", [False, True], ids=["the same", "a part of it"])
+def test_what_lands_while_a_drive_is_understood(
+    workspace: Workspace, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: bool
+) -> None:
+    own, other = new(), new()
+    for number in range(2):
+        write_video(
+            tmp_path / f"{number}.mp4", np.arange(60) / 30, begin=BEGIN + timedelta(seconds=2 * number)
+        )
+    write_gpx(tmp_path / "0.gpx", 4)
+    for path in sorted(tmp_path.glob("?.*")):
+        put(path, other, path.name, keep=True)
+        if not part or path.name != "1.mp4":
+            put(path, own, path.name, keep=True)
+
+    def slow(*a: Any) -> Any:
+        monkeypatch.undo()
+        assert len(recognise(other, people["crew"]).drives) == 1
+        return understand(*a)
+
+    understand = intake.understand
+    monkeypatch.setattr(intake, "understand", slow)
+    taken = recognise(own, people["crew"])
+    assert (len(taken.drives), len(taken.known), len(taken.refused)) == (0, int(not part), int(part))
+
+
 def test_a_full_disk_leaves_nothing_half(
     workspace: Workspace, people: People, short_drive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
