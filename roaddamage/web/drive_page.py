@@ -24,7 +24,8 @@ from maps.tile_archive import open_archive
 from roaddamage.intake import attach_log
 from roaddamage.jobs import cancel, enqueue
 from roaddamage.records.audit import audited
-from roaddamage.records.models import NAME, Drive, FootageFile, Job, Vehicle
+from roaddamage.records.models import Drive, FootageFile, Job, Vehicle
+from roaddamage.records.models.lengths import NAME
 from roaddamage.understanding import footage_of, look_again
 from roaddamage.web.access import who
 from roaddamage.web.drives import progress

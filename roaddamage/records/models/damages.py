@@ -1,0 +1,175 @@
+"""Damages, and what the drives say of them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from detector.errors import N_
+from roaddamage.records.models.drives import Drive
+from roaddamage.records.models.lengths import NAME
+
+
+class Measured(models.Model):
+    """What a sighting says of a damage, and all of them together: class, place with its error, size."""
+
+    class_id = models.PositiveSmallIntegerField()
+    confidence = models.FloatField()
+    lon = models.FloatField()
+    lat = models.FloatField()
+    var_east_m2 = models.FloatField()
+    cov_east_north_m2 = models.FloatField()
+    var_north_m2 = models.FloatField()
+    length_m = models.FloatField()
+    length_sd_m = models.FloatField()
+    width_m = models.FloatField()
+    width_sd_m = models.FloatField()
+    area_m2 = models.FloatField(null=True)
+    area_sd_m2 = models.FloatField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Damage(Measured):
+    """The physical thing on the road. What the drives say of it is worked out anew; what people said stays.
+
+    Its number is its key, and stays its own.
+    """
+
+    class State(models.TextChoices):
+        """What people made of it; `gone` is what drives say, and awaits a person."""
+
+        proposed = "proposed", N_("proposed")
+        confirmed = "confirmed", N_("confirmed")
+        scheduled = "scheduled", N_("scheduled")
+        repaired = "repaired", N_("repaired")
+        rejected = "rejected", N_("rejected")
+        gone = "gone", N_("probably repaired, to be checked")
+
+    severity = models.PositiveSmallIntegerField()
+    tile_key = models.BigIntegerField()
+    growth_m2_a_year = models.FloatField(null=True)
+    growth_sd_m2_a_year = models.FloatField(null=True)
+    passes = models.PositiveIntegerField(default=1)
+    still_there = models.FloatField(default=1.0)
+    belief = models.PositiveSmallIntegerField(default=0)
+    """Index into `maps.map_data.STATES`: what the passes say."""
+    first_seen = models.DateTimeField(null=True)
+    last_seen = models.DateTimeField(null=True)
+    sightings_count = models.PositiveIntegerField(default=1)
+    drives_count = models.PositiveIntegerField(default=1)
+    best = models.ForeignKey("Sighting", models.SET_NULL, null=True, related_name="+")
+    """The sighting whose picture and size speak for it."""
+    road = models.CharField(max_length=NAME, blank=True)
+    road_kind = models.CharField(max_length=40, blank=True)
+    chainage_m = models.FloatField(null=True)
+    """Where it lies on the workspace's roads (`maps.roads`)."""
+    priority = models.FloatField(default=0.0)
+    """Points of 100 (`maps.priority`)."""
+    state = models.CharField(max_length=16, choices=State.choices, default=State.proposed)
+    class_decided = models.BooleanField(default=False)
+    """A person gave its class; the drives' votes do not change it."""
+    shown = models.BooleanField(default=True)
+    """Neither joined into another one, nor rejected, nor repaired: what maps and counts are of."""
+    rejected_as = models.CharField(max_length=16, blank=True)
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="damages"
+    )
+    due = models.DateField(null=True, blank=True)
+    joined_into = models.ForeignKey("self", models.SET_NULL, null=True, related_name="joined")
+    """Where it turned out to be another one; it is then shown nowhere."""
+    version = models.PositiveIntegerField(default=0)
+    """Counts decisions, so that of two people who decide at once the second is told."""
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            # What a viewport and its filters ask for, answered from the index alone.
+            models.Index(
+                "tile_key", "class_id", "severity", "belief", "confidence", "last_seen", "lon", "lat",
+                name="damage_view", condition=Q(shown=True),
+            ),
+            models.Index(fields=["state", "-priority"]),
+            # The rest, for counting: a plain index would be taken for the viewport's.
+            models.Index("tile_key", name="damage_hidden", condition=Q(shown=False)),
+            models.Index(fields=["-priority", "id"], name="damage_order", condition=Q(shown=True)),
+        ]  # fmt: skip
+
+
+class Sighting(Measured):
+    """One damage as one drive saw it. The last five columns are where merging put it (`maps.merge.Laid`)."""
+
+    drive = models.ForeignKey(Drive, models.CASCADE, related_name="sightings")
+    damage = models.ForeignKey(Damage, models.CASCADE, related_name="sightings")
+    heading_deg = models.FloatField()
+    time_s = models.FloatField()
+    utc_s = models.FloatField(null=True)
+    frames = models.PositiveIntegerField()
+    model = models.CharField(max_length=NAME)
+    evidence = models.CharField(max_length=NAME, blank=True)
+    crop = models.CharField(max_length=NAME, blank=True)
+    frame = models.CharField(max_length=NAME, blank=True)
+    """The picture without its box drawn."""
+    box = models.JSONField(null=True)
+    """[x1, y1, x2, y2] in shares of that picture's width and height."""
+    class_share = models.FloatField(default=1.0)
+    common_sd_m = models.FloatField(default=0.0)
+    moved_east_m = models.FloatField(default=0.0)
+    moved_north_m = models.FloatField(default=0.0)
+    known_m2 = models.FloatField(default=0.0)
+    stretch = models.PositiveIntegerField(default=0)
+    again = models.BooleanField(default=False)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["stretch"])]
+
+
+class Passage(models.Model):
+    """A pass: a drive going past a damage, seen or not (`maps.passes.Pass`)."""
+
+    drive = models.ForeignKey(Drive, models.CASCADE, related_name="passages")
+    damage = models.ForeignKey(Damage, models.CASCADE, related_name="passages")
+    utc_s = models.FloatField(null=True)
+    in_view = models.FloatField()
+    seen = models.BooleanField()
+    detectable = models.FloatField(default=1.0)
+    """How likely it would have been seen, were it there."""
+    between = models.BooleanField(default=False)
+    """Between two that saw it, and in full view: it was there, so that this pass tells of the detector's recall."""
+
+
+class Apart(models.Model):
+    """Two damages that a person said are two; they are never joined again."""
+
+    one = models.ForeignKey(Damage, models.CASCADE, related_name="+")
+    other = models.ForeignKey(Damage, models.CASCADE, related_name="+")
+
+
+class Cell(models.Model):
+    """How many damages of a kind lie in a tile, for the low zooms; kept up to date with the damages."""
+
+    shift = models.PositiveSmallIntegerField()
+    cell = models.BigIntegerField()
+    """`tile_key >> shift`."""
+    class_id = models.PositiveSmallIntegerField()
+    severity = models.PositiveSmallIntegerField()
+    count = models.PositiveIntegerField()
+    lon_sum = models.FloatField()
+    lat_sum = models.FloatField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["shift", "cell", "class_id", "severity"], name="a_cell_once")
+        ]
+
+
+class RecallCounts(models.Model):
+    """Passes that tell of the detector's recall, counted when there were so many drives (one row)."""
+
+    drives = models.PositiveIntegerField()
+    counts = models.JSONField()
+    """By class, severity, light, and whether they saw."""

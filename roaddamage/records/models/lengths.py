@@ -1,0 +1,4 @@
+"""Lengths that columns share."""
+
+NAME = 200
+"""Characters of a name."""
