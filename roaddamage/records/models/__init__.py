@@ -7,7 +7,9 @@ are made from. Times are UTC.
 from roaddamage.records.models.damages import Apart, Cell, Damage, Passage, RecallCounts, Sighting
 from roaddamage.records.models.decisions import PatrolFigures, Review, Stop, WorkList
 from roaddamage.records.models.drives import Batch, Drive, FootageFile, Job, Upload, Vehicle, WayPiece
+from roaddamage.records.models.outside import Delivery, Token, Webhook
 from roaddamage.records.models.people import AuditEntry, OneTimePassword
+from roaddamage.records.models.roads import RoadsFile
 from roaddamage.records.models.turns import Turn
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "Batch",
     "Cell",
     "Damage",
+    "Delivery",
     "Drive",
     "FootageFile",
     "Job",
@@ -24,11 +27,14 @@ __all__ = [
     "PatrolFigures",
     "RecallCounts",
     "Review",
+    "RoadsFile",
     "Sighting",
     "Stop",
+    "Token",
     "Turn",
     "Upload",
     "Vehicle",
     "WayPiece",
+    "Webhook",
     "WorkList",
 ]

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from detector.errors import N_
 from roaddamage.records.models.drives import Drive
-from roaddamage.records.models.lengths import NAME
+from roaddamage.records.models.lengths import KIND, NAME
 
 
 class Measured(models.Model):
@@ -64,10 +64,14 @@ class Damage(Measured):
     drives_count = models.PositiveIntegerField(default=1)
     best = models.ForeignKey("Sighting", models.SET_NULL, null=True, related_name="+")
     """The sighting whose picture and size speak for it."""
+    road_id = models.CharField(max_length=NAME, blank=True)
     road = models.CharField(max_length=NAME, blank=True)
-    road_kind = models.CharField(max_length=40, blank=True)
+    """The road's name, or its number where it has none."""
+    road_kind = models.CharField(max_length=KIND, blank=True)
+    traffic = models.FloatField(null=True)
+    """Vehicles a day, where the road file tells."""
     chainage_m = models.FloatField(null=True)
-    """Where it lies on the workspace's roads (`maps.roads`)."""
+    """Where it lies on the workspace's roads (`maps.roads`); nothing where it lies on none."""
     priority = models.FloatField(default=0.0)
     """Points of 100 (`maps.priority`)."""
     state = models.CharField(max_length=16, choices=State.choices, default=State.proposed)
@@ -97,11 +101,16 @@ class Damage(Measured):
             # The rest, for counting: a plain index would be taken for the viewport's.
             models.Index("tile_key", name="damage_hidden", condition=Q(shown=False)),
             models.Index(fields=["-priority", "id"], name="damage_order", condition=Q(shown=True)),
+            models.Index(fields=["road", "chainage_m", "id"], name="damage_road", condition=Q(shown=True)),
         ]  # fmt: skip
 
 
 class Sighting(Measured):
-    """One damage as one drive saw it. The last five columns are where merging put it (`maps.merge.Laid`)."""
+    """One damage as one drive saw it.
+
+    The last three columns are where its drive lay on the roads that the drive names (`Drive.roads`), the five before them
+    where merging put it (`maps.merge.Laid`).
+    """
 
     drive = models.ForeignKey(Drive, models.CASCADE, related_name="sightings")
     damage = models.ForeignKey(Damage, models.CASCADE, related_name="sightings")
@@ -123,6 +132,9 @@ class Sighting(Measured):
     known_m2 = models.FloatField(default=0.0)
     stretch = models.PositiveIntegerField(default=0)
     again = models.BooleanField(default=False)
+    road_line = models.IntegerField(null=True)
+    road_direction = models.SmallIntegerField(default=0)
+    road_m = models.FloatField(null=True)
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["stretch"])]

@@ -127,6 +127,8 @@ class Drive(models.Model):
     east = models.FloatField(null=True, blank=True)
     north = models.FloatField(null=True, blank=True)
     model = models.CharField(max_length=NAME, blank=True)
+    roads = models.CharField(max_length=64, blank=True)
+    """The digest of the road file on which its sightings were placed; "" for none."""
     found = models.PositiveIntegerField(default=0)
     """Damages that it saw, and how many of them nobody had seen before."""
     found_new = models.PositiveIntegerField(default=0)

@@ -2,3 +2,5 @@
 
 NAME = 200
 """Characters of a name."""
+KIND = 40
+"""Characters of a kind of road."""
