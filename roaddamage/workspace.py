@@ -13,7 +13,7 @@ ENVIRONMENT = "ROADDAMAGE_WORKSPACE"
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where things lie: records, footage as it came, evidence pictures, models, base map."""
+    """Where things lie: records, footage as it came, evidence pictures, models, base map, roads."""
 
     folder: Path
 
@@ -46,6 +46,11 @@ class Workspace:
     def basemap(self) -> Path:
         """The base map, where there is one (`roaddamage basemap build --out`)."""
         return self.folder / "basemap" / "basemap.pmtiles"
+
+    @property
+    def roads(self) -> Path:
+        """The municipality's roads as they were read (`roaddamage roads`)."""
+        return self.folder / "roads"
 
     def make(self) -> None:
         """Make what is not there yet; readable by its owner alone. Raises OSError."""
