@@ -26,10 +26,11 @@ def parts_of(row: Damage, rules: Rules) -> dict[str, float]:
 
 
 def work_out(rows: Sequence[Damage]) -> None:
-    """Work the priorities of these rows out, without saving them."""
+    """Work the priorities of these rows out, without saving them; what a person gave stays."""
     rules = default_rules()
     for row in rows:
-        row.priority = sum(parts_of(row, rules).values())
+        own = row.priority_set
+        row.priority = sum(parts_of(row, rules).values()) if own is None else own
 
 
 def put_priorities(rows: Sequence[Damage]) -> None:

@@ -73,7 +73,9 @@ class Damage(Measured):
     chainage_m = models.FloatField(null=True)
     """Where it lies on the workspace's roads (`maps.roads`); nothing where it lies on none."""
     priority = models.FloatField(default=0.0)
-    """Points of 100 (`maps.priority`)."""
+    """Points of 100: what a person gave it, else what its parts add up to (`maps.priority`)."""
+    priority_set = models.FloatField(null=True)
+    """What a person gave it; None: nobody did."""
     state = models.CharField(max_length=16, choices=State.choices, default=State.proposed)
     class_decided = models.BooleanField(default=False)
     """A person gave its class; the drives' votes do not change it."""
@@ -114,6 +116,8 @@ class Sighting(Measured):
 
     drive = models.ForeignKey(Drive, models.CASCADE, related_name="sightings")
     damage = models.ForeignKey(Damage, models.CASCADE, related_name="sightings")
+    seen_as = models.ForeignKey(Damage, models.SET_NULL, null=True, related_name="+")
+    """The damage that it was seen as, where a person said that this one is `damage` too."""
     heading_deg = models.FloatField()
     time_s = models.FloatField()
     utc_s = models.FloatField(null=True)

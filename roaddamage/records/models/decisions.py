@@ -26,6 +26,8 @@ class Review(models.Model):
         repair = "repair", N_("repaired")
         reopen = "reopen", N_("opened again")
         assign = "assign", N_("assigned")
+        due = "due", N_("due date set")
+        priority = "priority", N_("priority set")
         same = "same", N_("joined with another")
         apart = "apart", N_("parted from another")
         comment = "comment", N_("comment")
