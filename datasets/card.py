@@ -58,10 +58,11 @@ def _values(pictures: Iterable[Picture], name: str) -> list[str]:
 
 def _table(head: str, pictures: Iterable[Picture], values: list[str], name: str, _: Translate) -> str:
     """Counts of pictures and boxes, a row for each value of one column of the manifest."""
-    columns = ["pictures", "clean", *CODES]
+    columns = ["pictures", "partly", "clean", *CODES]
     heads = [
         head,
         _(N_("pictures")),
+        _(N_("labelled in part")),
         _(N_("without damage")),
         *(f"{row.code} {_(row.name)}" for row in CLASSES),
     ]

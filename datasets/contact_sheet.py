@@ -6,9 +6,10 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from datasets.dataset import Dataset, DatasetError, Picture
+from datasets.dataset import Dataset, DatasetError, Floats, Picture
 from detector.classes import CLASSES
 from detector.errors import N_
 
@@ -51,6 +52,14 @@ def write_sheet(dataset: Dataset, pictures: Sequence[Picture], out: Path) -> Non
     sheet.save(out, form, quality=88)
 
 
+def _shaded(small: Image.Image, known: Floats) -> Image.Image:
+    """A picture that is dark where nobody judged it; `known` (n, 4) xyxy as shares."""
+    mask = Image.new("L", small.size, 0)
+    for area in (known * np.tile(small.size, 2)).tolist():
+        ImageDraw.Draw(mask).rectangle(area, fill=255)
+    return Image.composite(small, Image.eval(small, lambda value: value // 3), mask)
+
+
 def _cell(dataset: Dataset, picture: Picture) -> Image.Image:
     """One picture, fitted into its cell above its name, boxes drawn."""
     path = dataset.image_path(picture)
@@ -61,6 +70,8 @@ def _cell(dataset: Dataset, picture: Picture) -> Image.Image:
             small = ImageOps.contain(ImageOps.exif_transpose(stored).convert("RGB"), room)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DatasetError(N_("{path} can't be read ({reason})."), path=path, reason=error) from error
+    if picture.known is not None:
+        small = _shaded(small, picture.known)
     draw = ImageDraw.Draw(small)
     font = ImageFont.load_default(_TEXT_PX - 2)
     for class_id, box in zip(picture.class_id.tolist(), picture.xyxy.tolist(), strict=True):

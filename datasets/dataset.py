@@ -2,17 +2,22 @@
 
     FOLDER/images/NAME.jpg    the picture (any format Pillow reads)
     FOLDER/labels/NAME.txt    YOLO: a box a line, `class cx cy width height` as shares of the picture
+    FOLDER/labels/NAME.json   where there is more to tell: {"box_id": [text, ...], "judged": [[x1, y1, x2, y2], ...]}
     FOLDER/manifest.csv       a row a picture: `COLUMNS`
     FOLDER/card.md            what is in it, for people
 
-Classes are rows of `detector.classes.CLASSES`. A picture without boxes is a clean one, or holds only what must
-not be taken for damage (`negatives`).
+Classes are rows of `detector.classes.CLASSES`. The column `labelled` is `whole` where a person judged all of a
+picture: one without boxes is then a clean one, or holds only what must not be taken for damage (`negatives`). It is
+`part` where a person judged areas of it (`judged`, shares of the picture): what is elsewhere nobody knows.
+Manifests of before, without the columns `id` and `labelled`, are read as whole.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -27,8 +32,10 @@ from detector.errors import N_, RoadDamageError
 Floats = NDArray[np.float64]
 
 PARTS = ("train", "val", "test")
+WHOLE, PARTLY = "whole", "part"
 SLACK = 1e-3
 """Rounding may put a box's edge this share of the picture beyond it."""
+_ID_DIGITS = 16
 
 
 class DatasetError(RoadDamageError):
@@ -44,7 +51,14 @@ class Picture:
     `name` is the file's under `images/`. `xyxy` (n, 4) are shares of the picture's width and height, 0 to 1,
     `class_id` (n,) rows of the class table. `road` is the road, block or drive that must stay on one side
     of a split; `negatives` names what is in the picture that looks like damage and is none (D44, D50,
-    Repair). `phash` is the perceptual hash, 16 hexadecimal digits.
+    Repair; or what a proposal was rejected as). `phash` is the perceptual hash, 16 hexadecimal digits.
+
+    `id` names the picture for good, and `box_id` (n,) its boxes, each unlike all others of the dataset; where none
+    are given the picture's is made of its hash (or name), a box's of that and its place.
+
+    `judged` is None where a person judged the whole picture; else (m, 4) xyxy as shares: the areas in which a person
+    said what is there. Outside of them, and of the boxes, nobody knows. Such a picture can be no one's test:
+    ValueError for a part other than train, or ids that are not one a box.
     """
 
     name: str
@@ -60,8 +74,36 @@ class Picture:
     part: str = ""
     sha256: str = ""
     phash: str = ""
+    id: str = ""
     xyxy: Floats = field(default_factory=lambda: np.empty((0, 4)))
     class_id: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    box_id: tuple[str, ...] = ()
+    judged: Floats | None = None
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            object.__setattr__(self, "id", self.sha256[:_ID_DIGITS] or self.name)
+        if not self.box_id:
+            object.__setattr__(self, "box_id", self.plain_ids)
+        if len(self.box_id) != len(self.xyxy) or len(set(self.box_id)) != len(self.box_id):
+            raise ValueError(f"{self.name!r}: {len(self.xyxy)} boxes, ids {self.box_id}")
+        if self.judged is not None and self.part not in ("", "train"):
+            raise ValueError(f"{self.name!r} is labelled in part, and in the part {self.part!r}")
+
+    @property
+    def plain_ids(self) -> tuple[str, ...]:
+        """The ids that boxes have when none are given."""
+        return tuple(f"{self.id}-{number}" for number in range(1, 1 + len(self.xyxy)))
+
+    @property
+    def labelled(self) -> str:
+        """Whether a person judged the whole picture, or part of it."""
+        return WHOLE if self.judged is None else PARTLY
+
+    @property
+    def known(self) -> Floats | None:
+        """The areas in which it is known what is there, (m + n, 4) as shares: `judged` and the boxes; None: all."""
+        return None if self.judged is None else np.concatenate([self.judged, self.xyxy])
 
     @property
     def label_name(self) -> str:
@@ -74,7 +116,10 @@ class Picture:
         return self.xyxy * [self.width_px, self.height_px, self.width_px, self.height_px]
 
 
-COLUMNS = tuple(one.name for one in fields(Picture) if one.name not in ("xyxy", "class_id"))
+_BESIDE = ("xyxy", "class_id", "box_id", "judged")
+COLUMNS = (*(one.name for one in fields(Picture) if one.name not in _BESIDE), "labelled")
+_LATER = ("id", "labelled")
+"""Columns that the first manifests lack."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +143,7 @@ def read_dataset(folder: Path) -> Dataset:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             table = csv.DictReader(file)
-            missing = set(COLUMNS) - set(table.fieldnames or ())
+            missing = set(COLUMNS) - set(_LATER) - set(table.fieldnames or ())
             rows = list(table)
     except OSError as error:
         raise DatasetError(
@@ -112,11 +157,24 @@ def read_dataset(folder: Path) -> Dataset:
         raise DatasetError(
             N_("{path} is not a manifest: {reason}."), path=path, reason=f"no {', '.join(sorted(missing))}"
         )
-    return Dataset(folder, tuple(_picture(folder, row, line) for line, row in enumerate(rows, 2)))
+    _name_twins(rows)
+    pictures = tuple(_picture(folder, row, line) for line, row in enumerate(rows, 2))
+    _check_ids(path, pictures)
+    return Dataset(folder, pictures)
+
+
+def _name_twins(rows: list[dict[str, str]]) -> None:
+    """Give rows without an id whose pictures are the same, byte for byte, their names for ids."""
+    bare = [row for row in rows if not row.get("id")]
+    counts = Counter(row.get("sha256") for row in bare)
+    for row in bare:
+        if counts[row.get("sha256")] > 1:
+            row["id"] = row.get("name") or ""
 
 
 def _picture(folder: Path, row: dict[str, str], line: int) -> Picture:
-    told: dict[str, Any] = {name: row[name] or "" for name in COLUMNS}
+    told: dict[str, Any] = {name: row.get(name) or "" for name in COLUMNS}
+    labelled = told.pop("labelled") or WHOLE
     try:
         for name in ("width_px", "height_px"):
             told[name] = int(told[name])
@@ -127,6 +185,10 @@ def _picture(folder: Path, row: dict[str, str], line: int) -> Picture:
             raise ValueError(f"{picture.part!r}")
         if not re.fullmatch(r"([0-9a-f]{16})?", picture.phash):
             raise ValueError(f"{picture.phash!r}")
+        if labelled not in (WHOLE, PARTLY):
+            raise ValueError(f"{labelled!r}")
+        if labelled == PARTLY and picture.part not in ("", "train"):
+            raise ValueError(f"labelled in part, and in {picture.part}")
     except ValueError as error:
         raise DatasetError(
             N_("{path}, line {line}: not a row of a manifest ({reason})."),
@@ -134,8 +196,57 @@ def _picture(folder: Path, row: dict[str, str], line: int) -> Picture:
             line=line,
             reason=error,
         ) from error
-    xyxy, class_id = read_labels(folder / "labels" / picture.label_name)
-    return replace(picture, xyxy=xyxy, class_id=class_id)
+    path = folder / "labels" / picture.label_name
+    xyxy, class_id = read_labels(path)
+    beside = path.with_suffix(".json")
+    try:
+        box_id, judged = _read_beside(beside)
+        if (labelled == PARTLY) != (judged is not None):
+            raise ValueError(f"`judged`; the manifest says {labelled!r}")
+        return replace(picture, xyxy=xyxy, class_id=class_id, box_id=box_id, judged=judged)
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise DatasetError(
+            N_("{path} does not fit the boxes and the manifest's row of {name} ({reason})."),
+            path=beside,
+            name=picture.name,
+            reason=error,
+        ) from error
+
+
+def _read_beside(path: Path) -> tuple[tuple[str, ...], Floats | None]:
+    """Ids of boxes and judged areas, of the file beside the labels; neither where there is no file."""
+    if not path.exists():
+        return (), None
+    told = json.loads(path.read_text(encoding="utf-8"))
+    box_id, judged = tuple(told.get("box_id", ())), told.get("judged")
+    if not all(isinstance(one, str) and one for one in box_id):
+        raise ValueError("`box_id`")
+    return box_id, None if judged is None else checked_areas(judged)
+
+
+def checked_areas(areas: Any) -> Floats:
+    """Areas (n, 4) xyxy as shares of a picture, at its edge where they go beyond. Raises ValueError for none."""
+    judged: Floats = np.array(areas, float).reshape(-1, 4)
+    inside: Floats = np.clip(judged, 0, 1)
+    if not (np.abs(inside - judged) <= SLACK).all() or not (inside[:, :2] < inside[:, 2:]).all():
+        raise ValueError(f"areas {judged.tolist()}")
+    return inside
+
+
+def _check_ids(path: Path, pictures: Iterable[Picture]) -> None:
+    """Raise DatasetError where two pictures, or boxes of two pictures, have one id."""
+    seen: dict[tuple[str, str], str] = {}
+    for one in pictures:
+        for key in (("picture", one.id), *(("box", box_id) for box_id in one.box_id)):
+            if other := seen.get(key):
+                raise DatasetError(
+                    N_("{path}: {name} and {other} both have the id {id}; an id names one thing only."),
+                    path=path,
+                    id=key[1],
+                    name=one.name,
+                    other=other,
+                )
+            seen[key] = one.name
 
 
 def read_labels(path: Path, classes_known: int = len(CLASSES)) -> tuple[Floats, NDArray[np.int64]]:
@@ -186,6 +297,14 @@ def label_lines(picture: Picture) -> Iterator[str]:
         yield f"{class_id} {(x1 + x2) / 2:.6f} {(y1 + y2) / 2:.6f} {x2 - x1:.6f} {y2 - y1:.6f}\n"
 
 
+def known_lines(picture: Picture) -> Iterator[str]:
+    """All that a picture says to a model, as text: its boxes, and the areas judged if not the whole was."""
+    yield from label_lines(picture)
+    if picture.judged is not None:
+        yield "judged\n"
+        yield from (f"{' '.join(f'{share:.6f}' for share in area)}\n" for area in picture.judged.tolist())
+
+
 def write_manifest(folder: Path, pictures: Iterable[Picture]) -> None:
     """Write the manifest whole or not at all."""
     part = folder / "manifest.csv.part"
@@ -197,5 +316,14 @@ def write_manifest(folder: Path, pictures: Iterable[Picture]) -> None:
 
 
 def write_labels(folder: Path, picture: Picture) -> None:
-    """Write a picture's label file."""
-    (folder / "labels" / picture.label_name).write_text("".join(label_lines(picture)), encoding="utf-8")
+    """Write a picture's label file, and beside it what that can't hold, if there is any."""
+    path = folder / "labels" / picture.label_name
+    path.write_text("".join(label_lines(picture)), encoding="utf-8")
+    beside = path.with_suffix(".json")
+    if picture.judged is None and picture.box_id == picture.plain_ids:
+        beside.unlink(missing_ok=True)
+        return
+    judged = None if picture.judged is None else picture.judged.round(6).tolist()
+    beside.write_text(
+        json.dumps({"box_id": picture.box_id, "judged": judged}, ensure_ascii=False) + "\n", encoding="utf-8"
+    )

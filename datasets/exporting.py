@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
@@ -19,9 +20,11 @@ UNSPLIT = "unsplit"
 """The folder of pictures that have no part yet."""
 
 
-def export(kind: str, dataset: Dataset, out: Path) -> None:
+def export(kind: str, dataset: Dataset, out: Path) -> tuple[Picture, ...]:
     """Write a dataset to the new or empty folder `out` in the form of a tool of `WRITERS`.
 
+    Returns the pictures left out: those labelled in part, where the form can't say so. What nobody judged would
+    be read there as free of damage.
     Raises DatasetError where the folder is not empty or a picture is missing, OSError where nothing can be
     written; nothing is then left behind.
     """
@@ -30,14 +33,16 @@ def export(kind: str, dataset: Dataset, out: Path) -> None:
     lost = [one for one in dataset.pictures if not dataset.image_path(one).is_file()]
     if lost:
         raise DatasetError(N_("{path} is missing."), path=dataset.image_path(lost[0]))
+    pictures = tuple(one for one in dataset.pictures if one.judged is None)
     out.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        WRITERS[kind](dataset, stage)
+        WRITERS[kind](replace(dataset, pictures=pictures), stage)
         stage.chmod(0o755)
         stage.replace(out)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+    return tuple(one for one in dataset.pictures if one.judged is not None)
 
 
 def _write_yolo(dataset: Dataset, out: Path) -> None:

@@ -1,7 +1,8 @@
 """A dataset split into train, val and test: by road, drive or source, never by frame, and without leaks.
 
 Pictures of one road (or drive, or source) stay on one side, and so do near duplicates, whatever their roads.
-A picture that has a part keeps it, so that a test set stays the same while the dataset grows.
+A picture that has a part keeps it, so that a test set stays the same while the dataset grows. Nothing is tested on
+pictures labelled in part: they are for training, or, where others of their group are tested on, for nothing.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Leakage:
     straddling: list[list[str]]
     nearest: dict[str, tuple[str, str, int]]
     counts: dict[str, dict[str, int]]
+    held_out: int = 0
+    """Pictures labelled in part that have no part, since val or test holds others of their group."""
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False, indent=1)
@@ -65,6 +68,15 @@ class Leakage:
                 _(
                     N_("{count} pictures have no perceptual hash: near duplicates of them are not known")
                 ).format(count=self.without_hash)
+            )
+        if self.held_out:
+            lines.append(
+                _(
+                    N_(
+                        "{count} pictures labelled in part have no part: others of their {by} are tested on,"
+                        " which they can't be"
+                    )
+                ).format(count=self.held_out, by=self.by)
             )
         for parts, (one, other, bits) in self.nearest.items():
             lines.append(
@@ -99,13 +111,15 @@ def split(
         pictures = [replace(one, part="") for one in pictures]
     groups, tied = _groups(pictures, by)
     wanted = [part for part in PARTS if shares[part] > 0]
-    if len(groups) < len(wanted):
+    whole = sum(any(pictures[index].judged is None for index in group) for group in groups)
+    # One group that can't be tested on is enough for training.
+    if whole + min(len(groups) - whole, 1) < len(wanted):
         raise DatasetError(
             N_(
                 "{count} groups of pictures are too few for {parts} parts: pictures of one {by} stay"
                 " together. Import with --road-pattern, or split --by something else."
             ),
-            count=len(groups),
+            count=whole,
             parts=len(wanted),
             by=by,
         )
@@ -157,7 +171,7 @@ def _assigned(
     parts = [one.part for one in pictures]
     amounts = np.array([_amounts(one) for one in pictures])
     total = np.maximum(amounts.sum(axis=0), 1)
-    target = {part: total * share for part, share in shares.items()}
+    target = {part: total * _wanted(part, share) for part, share in shares.items()}
     have = {part: np.zeros_like(total) for part in PARTS}
     for part in PARTS:
         have[part] += amounts[[one == part for one in parts]].sum(axis=0)
@@ -176,16 +190,30 @@ def _assigned(
     # Large groups first: small ones then even out what the large ones left uneven.
     for group in sorted(free, key=lambda group: -len(group).bit_length()):
         amount = amounts[group].sum(axis=0)
-        part = min(target, key=lambda part: _excess(have[part], amount, target[part], total))
+        able = target if any(pictures[index].judged is None for index in group) else ["train"]
+        part = min(able, key=lambda part: _excess(have[part], amount, target[part], total))
         have[part] += amount
         for index in group:
             parts[index] = part
-    return parts
+    return [
+        part if one.judged is None or part == "train" else ""
+        for one, part in zip(pictures, parts, strict=True)
+    ]
 
 
 def _amounts(picture: Picture) -> Floats:
-    """What is shared out: the picture itself, and its boxes by class."""
-    return np.concatenate([[1.0], np.bincount(picture.class_id, minlength=len(CLASSES))])
+    """What is shared out: the picture itself, its boxes by class, and whether it is labelled in part.
+
+    A picture labelled in part counts as nothing else, since it can't be in every part.
+    """
+    if picture.judged is not None:
+        return np.array([0.0] * (1 + len(CLASSES)) + [1.0])
+    return np.array([1.0, *np.bincount(picture.class_id, minlength=len(CLASSES)), 0.0])
+
+
+def _wanted(part: str, share: float) -> Floats:
+    """The shares of a part of what is shared out: of pictures labelled in part, all are wanted for training."""
+    return np.array([share] * (1 + len(CLASSES)) + [float(part == "train")])
 
 
 def _excess(have: Floats, amount: Floats, target: Floats, total: Floats) -> float:
@@ -216,22 +244,31 @@ def _leakage(pictures: Sequence[Picture], groups: list[list[int]], by: str, tied
         straddling=straddling,
         nearest=nearest,
         counts={part: counted(one for one in pictures if one.part == part) for part in PARTS},
+        held_out=sum(one.judged is not None and not one.part for one in pictures),
     )
 
 
 def counts_text(counts: dict[str, int], translate: Translate = str) -> str:
     """What `counted` gives, as a line for people."""
-    words = {"pictures": N_("pictures"), "clean": N_("without damage")}
+    words = {
+        "pictures": N_("pictures"),
+        "partly": N_("labelled in part"),
+        "clean": N_("without damage"),
+    }
     return ", ".join(f"{translate(words.get(name, name))} {count:,}" for name, count in counts.items())
 
 
 def counted(pictures: Iterable[Picture]) -> dict[str, int]:
-    """Pictures, those without damage, boxes by class, and pictures by source as "source NAME"."""
-    counts = {"pictures": 0, "clean": 0} | dict.fromkeys(CODES, 0)
+    """Pictures, those labelled in part, those without damage, boxes by class, and pictures by "source NAME".
+
+    Without damage are only pictures that were judged as a whole.
+    """
+    counts = {"pictures": 0, "partly": 0, "clean": 0} | dict.fromkeys(CODES, 0)
     sources: Counter[str] = Counter()
     for one in pictures:
         counts["pictures"] += 1
-        counts["clean"] += not len(one.class_id)
+        counts["partly"] += one.judged is not None
+        counts["clean"] += one.judged is None and not len(one.class_id)
         for class_id in one.class_id.tolist():
             counts[CODES[class_id]] += 1
         sources[one.source] += 1

@@ -220,10 +220,15 @@ def export(
         from datasets.exporting import export as write
 
         read = read_dataset(dataset)
-        write(form.value, read, out)
+        left_out = write(form.value, read, out)
     text = translate(N_("{count} pictures written to {out}"))
-    typer.echo(text.format(count=f"{len(read.pictures):,}", out=out))
-    if unsplit := len(read.part("")):
+    typer.echo(text.format(count=f"{len(read.pictures) - len(left_out):,}", out=out))
+    if left_out:
+        text = translate(
+            N_("{count} pictures labelled in part were left out: {form} can't say what nobody judged.")
+        )
+        typer.echo(text.format(count=f"{len(left_out):,}", form=form.value), err=True)
+    if unsplit := sum(not one.part for one in read.pictures if one not in left_out):
         text = translate(
             N_(
                 "{count} of them have no part: they are under {name}, which no training uses."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from datasets.dataset import (
     COLUMNS,
     DatasetError,
     Picture,
+    known_lines,
+    label_lines,
     read_dataset,
     read_labels,
     write_labels,
@@ -87,6 +91,105 @@ def test_a_manifest_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "manifest.csv").write_text(text)
     with pytest.raises(DatasetError, match=r"manifest\.csv"):
         read_dataset(tmp_path)
+
+
+PARTLY = Picture(
+    "part.jpg",
+    640,
+    480,
+    id="drive 7, frame 12",
+    negatives="shadow",
+    xyxy=BOXES,
+    class_id=np.array([3, 0]),
+    box_id=("a", "国道/2"),
+    judged=np.array([[0.05, 0.1, 0.55, 0.7], [0.6, 0.6, 1.0, 1.0]]),
+)
+
+
+def test_what_was_judged_and_every_id_are_read_again(tmp_path: Path) -> None:
+    clean = Picture("clean.jpg", 640, 480, judged=np.array([[0.0, 0.5, 1.0, 1.0]]))
+    unjudged = Picture("unjudged.jpg", 640, 480, judged=np.empty((0, 4)))
+    pictures = read_dataset(make(tmp_path / "d", PARTLY, clean, unjudged)).pictures
+    for one, back in zip((PARTLY, clean, unjudged), pictures, strict=True):
+        assert (back.id, back.box_id, back.labelled) == (one.id, one.box_id, "part")
+        assert one.judged is not None
+        assert back.judged == pytest.approx(one.judged, abs=1e-6)
+        assert back.known is not None
+        assert len(back.known) == len(one.judged) + len(one.xyxy)
+    write_labels(tmp_path / "d", replace(PARTLY, judged=None, box_id=()))
+    assert not (tmp_path / "d/labels/part.json").exists()
+
+
+def test_a_manifest_of_before_is_of_whole_pictures(tmp_path: Path) -> None:
+    digest = "0123456789abcdef" * 4
+    one = Picture("a.jpg", 9, 9, sha256=digest, xyxy=BOXES, class_id=np.array([3, 0]))
+    twins = [Picture(f"{name}.jpg", 9, 9, id=name, sha256="f" * 64) for name in "bc"]
+    folder = make(tmp_path / "d", one, *twins)
+    with (folder / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS[: COLUMNS.index("id")], extrasaction="ignore")
+        table.writeheader()
+        table.writerows(rows)
+    a, b, c = read_dataset(folder).pictures
+    assert (a.id, a.box_id) == ("0123456789abcdef", ("0123456789abcdef-1", "0123456789abcdef-2"))
+    assert (b.id, c.id) == ("b.jpg", "c.jpg")
+    assert a.judged is a.known is None
+    assert not list((folder / "labels").glob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("beside", "word"),
+    [
+        ("{", r"part\.json does not fit"),
+        ("[]", r"part\.json does not fit"),
+        ('{"judged": [[0, 0, 1, 1]]}', "whole"),
+        ('{"box_id": ["a"]}', "2 boxes"),
+        ('{"box_id": ["a", "a"]}', "2 boxes"),
+        ('{"box_id": ["a", 3]}', "box_id"),
+        ('{"box_id": ["a", "other"]}', "both have the id other"),
+    ],
+)
+def test_what_lies_beside_labels_must_fit_them(tmp_path: Path, beside: str, word: str) -> None:
+    other = Picture("o.jpg", 9, 9, xyxy=BOXES[:1], class_id=np.array([3]), box_id=("other",))
+    folder = make(tmp_path / "d", replace(PARTLY, judged=None), other)
+    (folder / "labels/part.json").write_text(beside)
+    with pytest.raises(DatasetError, match=word):
+        read_dataset(folder)
+
+
+@pytest.mark.parametrize(
+    ("judged", "word"),
+    [
+        ("null", "manifest says 'part'"),
+        ("[[0, 0, 640, 480]]", "areas"),
+        ("[[0.5, 0, 0.5, 1]]", "areas"),
+        ("[[NaN, 0, 0.5, 1]]", "areas"),
+        ("[[0, 0, 1]]", "does not fit"),
+    ],
+)
+def test_areas_that_can_not_be_right(tmp_path: Path, judged: str, word: str) -> None:
+    folder = make(tmp_path / "d", PARTLY)
+    (folder / "labels/part.json").write_text(f'{{"box_id": ["a", "b"], "judged": {judged}}}')
+    with pytest.raises(DatasetError, match=word):
+        read_dataset(folder)
+
+
+def test_no_one_is_tested_on_what_is_labelled_in_part(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="labelled in part"):
+        replace(PARTLY, part="test")
+    folder = make(tmp_path / "d", replace(PARTLY, part="train"))
+    path = folder / "manifest.csv"
+    path.write_text(path.read_text().replace(",train,", ",val,"))
+    with pytest.raises(DatasetError, match=r"line 2: .*labelled in part"):
+        read_dataset(folder)
+
+
+def test_what_a_model_learns_changes_with_the_areas_judged_and_with_no_id() -> None:
+    whole = replace(PARTLY, judged=None)
+    assert list(known_lines(whole)) == list(label_lines(whole))
+    assert list(known_lines(PARTLY)) != list(known_lines(whole))
+    assert list(known_lines(replace(PARTLY, box_id=("x", "y")))) == list(known_lines(PARTLY))
 
 
 def test_a_folder_that_is_no_dataset_says_how_to_make_one(tmp_path: Path) -> None:

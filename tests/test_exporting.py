@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import yaml
 from labelled_files import picture, yolo
+from PIL import Image
 from test_main_job import roaddamage
 
-from datasets.dataset import Dataset, DatasetError, read_dataset, write_manifest
+from datasets.dataset import Dataset, DatasetError, read_dataset, write_labels, write_manifest
 from datasets.exporting import export
 from datasets.importing import About, import_pictures
 
@@ -75,6 +76,27 @@ def test_a_failed_export_leaves_nothing(tmp_path: Path, dataset: Dataset) -> Non
     with pytest.raises(IndexError):
         export("cvat", odd, tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"y", "d"}
+
+
+def test_forms_that_know_whole_pictures_only_are_given_no_other(tmp_path: Path, dataset: Dataset) -> None:
+    part = replace(dataset.part("train")[0], judged=np.array([[0.0, 0.5, 1.0, 1.0]]))
+    write_labels(dataset.folder, part)
+    write_manifest(dataset.folder, [part, *dataset.pictures[1:]])
+    for kind in ("yolo", "coco"):
+        done = roaddamage("dataset", "export", kind, dataset.folder, "--out", tmp_path / kind)
+        assert done.returncode == 0, done.stderr
+        assert "3 pictures written" in done.stdout
+        assert "1 pictures labelled in part were left out" in done.stderr
+        assert not list((tmp_path / kind).rglob(part.name))
+    shown = roaddamage("dataset", "show", dataset.folder, "--out", tmp_path / "s.png", "--part", "train")
+    assert "labelled in part 1" in shown.stdout
+    with Image.open(tmp_path / "s.png") as sheet, Image.open(dataset.image_path(part)) as stored:
+        # The picture is 396 px wide and 198 high in its cell; its upper half nobody judged.
+        for y, judged in ((20, False), (180, True)):
+            wanted = np.array(stored.convert("RGB").resize((396, 198)).getpixel((390, y))) // (
+                1 if judged else 3
+            )
+            assert sheet.getpixel((2 + 390, 2 + y)) == pytest.approx(wanted, abs=8)
 
 
 def test_the_command_says_what_has_no_part(tmp_path: Path, dataset: Dataset) -> None:

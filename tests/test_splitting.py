@@ -105,6 +105,33 @@ def test_a_leak_that_was_there_before_is_told() -> None:
     assert "Groups that straddle parts: 1" in leakage.as_text()
 
 
+def partly(one: Picture) -> Picture:
+    return replace(one, judged=one.xyxy)
+
+
+def test_pictures_labelled_in_part_are_for_training_or_for_nothing() -> None:
+    mixed = [partly(one) if index % 5 == 0 else one for index, one in enumerate(pictures(12, 6))]
+    alone = [partly(one) for one in pictures(4, 5, seed=2, source="part")]
+    done, leakage = split([*mixed, *alone])
+    assert {one.part for one in done if one.judged is not None} == {"train", ""}
+    assert {one.part for one in done if one.judged is None} == {"train", "val", "test"}
+    assert {one.part for one in done if one.source == "part"} == {"train"}
+    assert all(len(parts - {""}) == 1 for parts in sides(done, "road").values())
+    held_out = sum(not one.part for one in done)
+    assert leakage.held_out == held_out > 0
+    assert f"{held_out} pictures labelled in part have no part" in leakage.as_text()
+    # Judged to the end, they join the others of their road.
+    again, leakage = split([replace(one, judged=None) for one in done])
+    assert leakage.held_out == 0
+    assert all(len(parts) == 1 for parts in sides(again[: len(mixed)], "road").values())
+
+
+def test_roads_known_in_part_only_leave_nothing_to_test_on() -> None:
+    roads = pictures(3, 4)
+    with pytest.raises(DatasetError, match="1 groups of pictures are too few"):
+        split([one if one.road == "r0" else partly(one) for one in roads])
+
+
 def test_pictures_without_a_road_are_never_split_by_frame() -> None:
     done, leakage = split(pictures(10, 4) + pictures(1, 9, seed=2, road="", source="other"))
     assert len(sides(done, "source")["other"]) == 1

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.dataset import Dataset, DatasetError, Picture, label_lines
+from datasets.dataset import Dataset, DatasetError, Picture, known_lines
 from detector.classes import CODES
 from detector.errors import N_
 from detector.model import Model
@@ -107,10 +107,10 @@ def compare(
 
 
 def part_hash(dataset: Dataset, part: str = "test") -> str:
-    """A hash of a part's pictures and boxes: the same as long as the part is."""
+    """A hash of a part's pictures, boxes and judged areas: the same as long as the part is."""
     digest = hashlib.sha256()
     for one in sorted(dataset.part(part), key=lambda picture: picture.sha256):
-        digest.update("\t".join((one.sha256, *label_lines(one))).encode())
+        digest.update("\t".join((one.sha256, *known_lines(one))).encode())
     return digest.hexdigest()
 
 

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from datasets.dataset import Dataset, DatasetError, label_lines
+from datasets.dataset import Dataset, DatasetError, known_lines
 from detector.classes import CODES
 from detector.errors import N_, ModelError, OutputTakenError, RoadDamageError
 from detector.model import Model, checked_yolo
@@ -70,10 +70,10 @@ class Moved:
 
 
 def data_hash(dataset: Dataset) -> str:
-    """A hash of all pictures and labels that a run sees: their parts, contents (as the manifest has them) and boxes."""
+    """A hash of all pictures and labels that a run sees: their parts, contents (as the manifest has them), boxes and judged areas."""
     digest = hashlib.sha256()
     for one in sorted(dataset.pictures, key=lambda picture: picture.name):
-        digest.update("\t".join((one.name, one.part, one.sha256, *label_lines(one))).encode())
+        digest.update("\t".join((one.name, one.part, one.sha256, *known_lines(one))).encode())
     return digest.hexdigest()
 
 
