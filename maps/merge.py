@@ -89,12 +89,16 @@ class Damages:
     which numbers were found to be another damage's (its number), when a drive saw them as one; `split`
     which came out of another's (its number), when a drive saw two. What a person decided stays: the
     numbers in `decided` are never given up for another, and what `keep_apart` names is never joined.
+    What a person joined (`join`) keeps the place where drives see it, and counts as the other one:
+    however often drives see something in both places, it is one damage.
     """
 
     def __init__(self) -> None:
         self.joined: dict[int, int] = {}
         self.split: dict[int, int] = {}
         self.decided: set[int] = set()
+        self._same: dict[int, int] = {}
+        """Numbers that a person said are another damage's (its number)."""
         self._apart: set[frozenset[int]] = set()
         self._groups: list[list[Sighting]] = []
         self._laid: list[list[Laid]] = []
@@ -144,8 +148,12 @@ class Damages:
             known._offsets[drive].append((told[:, :2], told[:, 2:4], told[:, 4]))
         return known
 
+    def places(self, number: int) -> list[int]:
+        """The numbers of the places where drives see a damage: its own, and those of what a person joined with it."""
+        return [number, *(one for one in self._same if one != number and self.final(one) == number)]
+
     def kept(self, number: int) -> list[tuple[Sighting, Laid]]:
-        """A damage's sightings, each with where it was laid: what `restored` takes."""
+        """The sightings at a damage's own place, each with where it was laid: what `restored` takes."""
         row = number - 1
         again = self._doubles.get(row, set())
         return [
@@ -154,11 +162,12 @@ class Damages:
         ]
 
     def __len__(self) -> int:
-        return len(self._groups) - len(self.joined)
+        return len(self._groups) - len(self.joined.keys() | self._same.keys())
 
     def all(self) -> list[Damage]:
         """Every damage, by number."""
-        return [self[number] for number in range(1, len(self._groups) + 1) if number not in self.joined]
+        gone = self.joined.keys() | self._same.keys()
+        return [self[number] for number in range(1, len(self._groups) + 1) if number not in gone]
 
     @property
     def frame(self) -> LocalFrame:
@@ -169,7 +178,8 @@ class Damages:
 
     def laid(self, number: int) -> Floats:
         """Where a damage lies to its neighbours, (2,) metres in `frame`, every drive laid onto the others."""
-        return np.asarray(self._place[self.final(number) - 1], float)
+        rows = np.array(self.places(self.final(number))) - 1
+        return np.average(self._place[rows], axis=0, weights=self._weight[rows])
 
     def offset(
         self, drive: str, places: Floats, accuracy_m: float, reach_m: float
@@ -190,14 +200,13 @@ class Damages:
         spread_m[near] = np.sqrt(variance[nearest[near]] + LEAST_OWN_M**2)
         return moved, spread_m, apart_m
 
-    def join(self, one: int, other: int) -> int:
-        """Make two damages one, as a person decided; returns the number that stays: the older."""
-        old, young = sorted((self.final(one), self.final(other)))
-        if old != young:
-            self._apart.discard(frozenset((old, young)))
-            self._put_together(old - 1, young - 1)
-        self.decided.add(old)
-        return old
+    def join(self, stays: int, goes: int) -> None:
+        """Make two damages one, as a person decided: the second is the first from now on."""
+        stays, goes = self.final(stays), self.final(goes)
+        if stays != goes:
+            self._apart.discard(frozenset((stays, goes)))
+            self._same[goes] = stays
+        self.decided |= {stays, goes}
 
     def never_join(self, one: int, other: int) -> None:
         """Two damages are two, as a person decided."""
@@ -209,20 +218,35 @@ class Damages:
         Returns its number. The two are never joined again. Raises ValueError where nothing would be left
         on one side.
         """
-        row = self.final(number) - 1
-        chosen = sorted(set(sightings) & set(range(len(self._groups[row]))))
-        if not 0 < len(chosen) < len(self._groups[row]):
-            raise ValueError(
-                f"{len(chosen)} of {len(self._groups[row])} sightings can't be a damage of their own"
-            )
-        fresh = self._new(np.array(self._laid[row][chosen[0]][:2]))
-        self._hand_over(row, fresh, chosen)
-        self.never_join(row + 1, fresh + 1)
-        self.decided |= {row + 1, fresh + 1}
+        rows = [place - 1 for place in self.places(self.final(number))]
+        known = [(row, index) for row in rows for index in range(len(self._groups[row]))]
+        chosen = sorted(set(sightings) & set(range(len(known))))
+        if not 0 < len(chosen) < len(known):
+            raise ValueError(f"{len(chosen)} of {len(known)} sightings can't be a damage of their own")
+        first, index = known[chosen[0]]
+        fresh = self._new(np.array(self._laid[first][index][:2]))
+        for row in rows:
+            going = [known[one][1] for one in chosen if known[one][0] == row]
+            if going:
+                self._hand_over(row, fresh, going)
+        self._fill(rows)
+        self.never_join(rows[0] + 1, fresh + 1)
+        self.decided |= {rows[0] + 1, fresh + 1}
         return fresh + 1
 
+    def _fill(self, rows: list[int]) -> None:
+        """See that of the places of one damage the first has sightings, and that those without are found no more."""
+        if not self._groups[rows[0]]:
+            other = next(row for row in rows if self._groups[row])
+            self._hand_over(other, rows[0], list(range(len(self._groups[other]))))
+        for row in rows:
+            if not self._groups[row]:
+                self._cells[_cell(self._place[row])].remove(row)
+                self._same.pop(row + 1)
+                self.joined[row + 1] = rows[0] + 1
+
     def __getitem__(self, number: int) -> Damage:
-        return _damage(number, self._groups[number - 1])
+        return _damage(number, [one for place in self.places(number) for one in self._groups[place - 1]])
 
     def add(self, sightings: list[Sighting]) -> list[int]:
         """Take a drive's sightings in; returns the number of the damage that each is."""
@@ -242,8 +266,8 @@ class Damages:
 
     def final(self, number: int) -> int:
         """The damage that a number stands for today."""
-        while number in self.joined:
-            number = self.joined[number]
+        while number in self.joined or number in self._same:
+            number = self.joined.get(number) or self._same[number]
         return number
 
     def _add_stretch(self, seen: list[Sighting], place: Floats) -> list[int]:

@@ -159,17 +159,50 @@ def test_a_new_damage_further_off_is_new_at_once() -> None:
     assert known.add([at(0, drive="x", time_s=1.0), at(12, drive="x", time_s=2.0)]) == [1, 2]
 
 
-def test_what_a_person_joined_or_parted_stays_so() -> None:
+def later(drives: list[list[Sighting]], name: str) -> list[list[Sighting]]:
+    return [[replace(one, drive=f"{one.drive} {name}") for one in drive] for drive in drives]
+
+
+@pytest.mark.parametrize("apart_m", [4.0, 9.0, 15.0])
+def test_what_a_person_joined_stays_one_though_drives_see_it_in_both_places(apart_m: float) -> None:
     known = Damages()
-    for sightings in drives_past(0.0, 9.0, of=2):
+    drives = drives_past(0.0, apart_m, of=2)
+    for sightings in drives:
         known.add(sightings)
-    assert known.join(2, 1) == 1
-    assert known.final(2) == 1
-    fresh = known.keep_apart(1, [2, 3])
+    known.join(2, 1)
+    assert (known.final(1), len(known), known.places(2)) == (2, 1, [2, 1])
+    for sightings in later(drives, "later") + later(drives, "and again"):
+        assert known.add(sightings) == [2, 2]
+    (damage,) = known.all()
+    assert (damage.number, len(damage.sightings)) == (2, 12)
+    assert known.laid(1)[1] == pytest.approx(apart_m / 2, abs=0.5)
+
+
+def test_what_a_person_joined_is_restored_with_both_places() -> None:
+    known = Damages()
+    drives = drives_past(0.0, 9.0, of=2)
+    for sightings in drives:
+        known.add(sightings)
+    again = Damages.restored(known.frame, [known.kept(2), known.kept(1)], 2)
+    again.join(1, 2)
+    assert again.add(later(drives, "later")[0]) == [1, 1]
+    assert len(again.kept(1)) == len(again.kept(2)) == 3
+
+
+@pytest.mark.parametrize("joined", [False, True], ids=["of one place", "of two"])
+@pytest.mark.parametrize("chosen", [[2, 3], [0, 1], [0, 2]])
+def test_what_a_person_parted_stays_two(joined: bool, chosen: list[int]) -> None:
+    known = Damages()
+    for sightings in drives_past(0.0, of=4) if not joined else drives_past(0.0, 6.0, of=2):
+        known.add(sightings)
+    if joined:
+        known.join(1, 2)
+    fresh = known.keep_apart(1, chosen)
     assert sorted(len(damage.sightings) for damage in known.all()) == [2, 2]
-    for sightings in drives_past(0.0, 0.6, of=2):
-        known.add([replace(one, drive=one.drive + "later") for one in sightings])
+    for sightings in later(drives_past(0.0, 0.6, of=3), "later"):
+        known.add(sightings)
     assert {known.final(1), known.final(fresh)} == {1, fresh}
+    assert len(known) == 2
     with pytest.raises(ValueError, match="can't be a damage of their own"):
         known.keep_apart(fresh, range(99))
 
