@@ -7,6 +7,7 @@ are made from. Times are UTC.
 from roaddamage.records.models.damages import Apart, Cell, Damage, Passage, RecallCounts, Sighting
 from roaddamage.records.models.decisions import PatrolFigures, Review, Stop, WorkList
 from roaddamage.records.models.drives import Batch, Drive, FootageFile, Job, Upload, Vehicle, WayPiece
+from roaddamage.records.models.exports import Export
 from roaddamage.records.models.outside import Delivery, Token, Webhook
 from roaddamage.records.models.people import AuditEntry, OneTimePassword
 from roaddamage.records.models.roads import RoadsFile
@@ -20,6 +21,7 @@ __all__ = [
     "Damage",
     "Delivery",
     "Drive",
+    "Export",
     "FootageFile",
     "Job",
     "OneTimePassword",
