@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from detector.errors import N_, RoadDamageError
 from roaddamage.beating import beating
-from roaddamage.intake import IntakeError, batch_folder, recognise, tidy
+from roaddamage.intake import IntakeError, batch_folder, clear, is_batch, recognise, tidy
 from roaddamage.problems import problem
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Batch, FootageFile, Upload
@@ -133,6 +133,17 @@ def clear_abandoned(days: float = KEPT_DAYS) -> int:
     Batch.objects.filter(at__lt=before, drives=None).exclude(
         uid__in=Upload.objects.values_list("batch", flat=True)
     ).delete()
+    _clear_left_over(place, before.timestamp())
     if count:
         audited(None, "upload.cleared", files=count, days=days)
     return count
+
+
+def _clear_left_over(place: Path, before_s: float) -> None:
+    """Folders of programs that were killed while they copied: of no batch, no upload and no drive."""
+    for folder in place.iterdir():
+        name = folder.name
+        if not is_batch(name) or folder.stat().st_mtime >= before_s:
+            continue
+        if not Batch.objects.filter(uid=name).exists() and not Upload.objects.filter(batch=name).exists():
+            clear(name)

@@ -9,23 +9,24 @@ The same footage twice, by its content, is one drive.
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from detector.drive import Drive as Footage
 from detector.errors import N_, RoadDamageError
-from detector.footage import PICTURE_SUFFIXES, Refused, find_drives
+from detector.footage import PICTURE_SUFFIXES, Refused, find_drives, is_hidden
 from detector.picture_drive import PictureDrive
 from detector.telemetry import LOG_SUFFIXES, find_log, read_log
 from detector.video import SUFFIXES
@@ -40,6 +41,8 @@ KNOWN = frozenset((*SUFFIXES, *PICTURE_SUFFIXES, *LOG_SUFFIXES))
 LONGEST_NAME, LONGEST_FOLDER, MOST_FOLDERS = 120, 40, 6
 """Bytes of a file's stem and of a folder's name, and folders above a file; paths fit `FootageFile.path` so."""
 BLOCK = 2**22
+CLONE = 0x40049409
+"""Linux' FICLONE."""
 Told = Callable[[int], None]
 """Is told of bytes that were read."""
 
@@ -97,14 +100,19 @@ def _mark(text: str) -> str:
 
 def batch_folder(batch: str) -> Path:
     """Where the files of a batch lie. Raises IntakeError for what is no batch's name."""
-    if not re.fullmatch(r"[0-9a-f]{32}", batch):
+    if not is_batch(batch):
         raise IntakeError(N_("There is no such batch of files."))
     folder: Path = settings.WORKSPACE.footage / batch
     return folder
 
 
+def is_batch(name: str) -> bool:
+    """Whether this can be a batch's name."""
+    return re.fullmatch(r"[0-9a-f]{32}", name) is not None
+
+
 def put(source: Path, batch: str, name: str, *, keep: bool = False) -> Path:
-    """Move a file (with `keep`, link or copy it) to its place in a batch; the place.
+    """Move a file (with `keep`, copy it) to its place in a batch; the place.
 
     Raises IntakeError, also where the disk is full; nothing half copied stays.
     """
@@ -115,17 +123,33 @@ def put(source: Path, batch: str, name: str, *, keep: bool = False) -> Path:
         if not keep:
             os.replace(source, target)
             return target
-        part.unlink(missing_ok=True)
-        try:
-            os.link(source, part)
-        except OSError:
-            shutil.copyfile(source, part)
+        _copy(source, part)
         os.replace(part, target)
     except OSError as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise not_kept(target.name, error) from error
     return target
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A copy that shares nothing with its source: a card's next file often has the name of its last.
+
+    Raises OSError, and IntakeError where somebody writes to the source.
+    """
+    before = source.stat()
+    with source.open("rb") as file, target.open("wb") as copy:
+        try:
+            fcntl.ioctl(copy, CLONE, file.fileno())  # takes no room where the file system can do it
+        except OSError:
+            shutil.copyfileobj(file, copy, BLOCK)
+    after = source.stat()
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        target.unlink()
+        raise IntakeError(
+            N_("{name} changed while it was copied. Take it in again once nothing writes to it."),
+            name=source.name,
+        )
 
 
 def not_kept(name: str, error: OSError) -> IntakeError:
@@ -280,36 +304,54 @@ def attach_log(drive: Drive, source: Path, name: str, by: User) -> None:
     look_again(drive)
 
 
-def add_folder(folder: Path, by: User, batch: str, *, loose: bool = False) -> Taken:
-    """Take in what lies in a folder, linked or copied; files of no use are passed over, links are refused.
+def add_folder(
+    folder: Path, by: User, batch: str, *, loose: bool = False, only: Container[str] | None = None
+) -> Taken:
+    """Take in what lies in a folder, copied; files of no use are passed over, links are refused.
 
-    `loose`: only what lies in the folder itself.
+    `loose`: only what lies in the folder itself; `only`: paths within it, for those alone. What did not become part
+    of a drive is not kept: it is in the folder still.
 
     Raises IntakeError; nothing of the folder is then there.
     """
-    files, links = _files_in(folder, loose)
+    files, links = _files_in(folder, loose, only)
     if not files and not links:
         raise IntakeError(N_("{path} holds no video, no picture and no GPS log."), path=folder)
     try:
         for path in files:
             put(path, batch, path.relative_to(folder).as_posix(), keep=True)
-    except IntakeError:
-        shutil.rmtree(batch_folder(batch), ignore_errors=True)
-        raise
-    taken = recognise(batch, by) if files else Taken()
+        taken = recognise(batch, by) if files else Taken()
+    finally:
+        with suppress(DatabaseError):  # else it is cleared later, see `batches.clear_abandoned`
+            clear(batch)
     for path in links:
         error = IntakeError(N_("{path} is a link to another place: copy the file itself."), path=path.name)
         taken.refused.append({"name": path.relative_to(folder).as_posix(), **problem(error)})
     return taken
 
 
-def _files_in(folder: Path, loose: bool) -> tuple[list[Path], list[Path]]:
+def clear(batch: str) -> None:
+    """Remove a batch's files that are part of no drive, and the folders that are empty then."""
+    folder, place = batch_folder(batch), Path(settings.WORKSPACE.footage)
+    kept = set(FootageFile.objects.filter(path__startswith=f"{batch}/").values_list("path", flat=True))
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            with suppress(OSError):
+                path.rmdir()
+        elif path.relative_to(place).as_posix() not in kept:
+            path.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _files_in(folder: Path, loose: bool, only: Container[str] | None = None) -> tuple[list[Path], list[Path]]:
     """The files of use in a folder, and the links among them, which might lead anywhere."""
     found = [
         path
         for path in sorted(folder.glob("*") if loose else folder.rglob("*"))
         if path.suffix.lower() in KNOWN
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not is_hidden(path, folder)
+        and (only is None or path.relative_to(folder).as_posix() in only)
     ]
     links = [path for path in found if path.is_symlink()]
     return [path for path in found if path.is_file() and not path.is_symlink()], links

@@ -1,18 +1,15 @@
-"""`roaddamage serve`, `worker` and `add`: the application. Heavy imports wait inside."""
+"""`roaddamage serve`, `worker` and `doctor`: the application. Heavy imports wait inside."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from detector.errors import N_, RoadDamageError, Translate
+from detector.errors import N_
 from roaddamage.common_options import WORKSPACE, errors_said
 from roaddamage.language import preferred_language, translation
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
 
 SERVE_HELP = N_(
     """Run the application: pages, uploads and one worker, on this machine.
@@ -34,16 +31,6 @@ WORKER_HELP = N_(
 Example:
 
 roaddamage worker --workspace /srv/roaddamage
-"""
-)
-ADD_HELP = N_(
-    """Take a folder of footage into the workspace, as an upload would, and let its drives run.
-
-Examples:
-
-roaddamage add /media/card
-
-roaddamage add /srv/incoming --watch
 """
 )
 DOCTOR_HELP = N_(
@@ -96,80 +83,6 @@ def worker(
 
     with errors_said(translation(preferred_language()), workspace):
         server.run_worker(workspace, once)
-
-
-@app.command(help=ADD_HELP)
-def add(
-    folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help=N_("Folder of footage, such as a card's."))
-    ],
-    workspace: Annotated[Path, WORKSPACE] = Path("workspace"),
-    user: Annotated[str, typer.Option(help=N_("User whose upload it is."))] = "admin",
-    watch: Annotated[
-        bool, typer.Option("--watch", help=N_("Go on, and take in what is put there once it grows no more."))
-    ] = False,
-) -> None:
-    """Take a folder in."""
-    from roaddamage import server
-
-    translate = translation(preferred_language())
-    with errors_said(translate, folder):
-        server.prepare(workspace)
-        server.first_administrator()
-        from django.contrib.auth.models import User
-
-        by = User.objects.filter(username=user).first()
-        if by is None:
-            raise typer.BadParameter(f"--user: there is no user {user!r}")
-        if not watch:
-            raise typer.Exit(3 if _take(folder, by, translate) else 0)
-        _watch(folder, workspace, by, translate)
-
-
-def _take(folder: Path, by: User, translate: Translate, *, loose: bool = False) -> int:
-    """Take in what lies in a folder, and say what became of it; how many files were refused."""
-    import uuid
-
-    from roaddamage.intake import add_folder
-    from roaddamage.jobs import enqueue
-    from roaddamage.problems import told
-
-    taken = add_folder(folder, by, uuid.uuid4().hex, loose=loose)
-    for drive in taken.drives:
-        if "problem" in drive.understood:
-            typer.echo(f"{drive.name}: {told(drive.understood['problem'], translate)}", err=True)
-            continue
-        enqueue(drive, by)
-        typer.echo(
-            translate(N_("{drive}: {km} km, waiting for a worker")).format(
-                drive=drive.name, km=f"{drive.metres / 1000:.2f}"
-            )
-        )
-    for drive in taken.known:
-        typer.echo(translate(N_("{drive} is there already")).format(drive=drive.name))
-    for one in taken.refused:
-        typer.echo(f"{one['name']}: {told(one, translate)}", err=True)
-    return len(taken.refused)
-
-
-def _watch(folder: Path, workspace: Path, by: User, translate: Translate) -> None:
-    """Take in whatever comes, until asked to end; what can't be taken is said, and tried again when it changes."""
-    import time
-
-    from roaddamage.watching import EVERY_S, Watch
-
-    if not folder.is_dir():
-        raise RoadDamageError(N_("{path} is no folder."), path=folder)
-    watch = Watch(folder, workspace.absolute() / "watched.json")
-    typer.echo(translate(N_("Watching {path} (Ctrl-C ends it)")).format(path=folder))
-    while True:
-        for place, stamp in watch.ready():
-            try:
-                _take(place, by, translate, loose=place == folder)
-            except RoadDamageError as error:
-                typer.echo(error.message(translate), err=True)
-            watch.took(place, stamp)
-        time.sleep(EVERY_S)
 
 
 @app.command(help=DOCTOR_HELP)

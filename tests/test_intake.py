@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import threading
 import uuid
 from datetime import timedelta
@@ -158,15 +157,15 @@ def test_what_lands_while_a_drive_is_understood(
 def test_a_full_disk_leaves_nothing_half(
     workspace: Workspace, people: People, short_drive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(source: Path, target: Path) -> None:
-        target.write_bytes(b"half")
+    def full(_: Any, target: Any, *more: Any) -> None:
+        target.write(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    def other_disk(*_: Any) -> None:
-        raise OSError(errno.EXDEV, "Invalid cross-device link")
+    def no_clone(*_: Any) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
-    monkeypatch.setattr(os, "link", other_disk)
-    monkeypatch.setattr(intake.shutil, "copyfile", full)
+    monkeypatch.setattr(intake.fcntl, "ioctl", no_clone)
+    monkeypatch.setattr(intake.shutil, "copyfileobj", full)
     with pytest.raises(IntakeError, match="disk is full"):
         add_folder(short_drive.parent, people["crew"], new())
     assert not [path for path in workspace.footage.rglob("*") if path.is_file()]
@@ -276,9 +275,9 @@ def test_a_watched_folder_is_taken_when_it_grows_no_more(tmp_path: Path) -> None
 
     def ready(watch: Watch) -> list[str]:
         found = list(watch.ready())
-        for place, stamp in found:
-            watch.took(place, stamp)
-        return [place.name for place, _ in found]
+        for one in found:
+            watch.took(one)
+        return [one.place.name for one in found]
 
     watch = Watch(folder, kept, 30.0, lambda: now[0])
     (folder / "card" / "a.mp4").write_bytes(b"1")

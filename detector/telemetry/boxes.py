@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 CONTAINERS = frozenset((b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta"))
+FIRST = frozenset((b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"))
+"""What such a file begins with."""
 LARGEST_TABLE_BYTES = 64_000_000
 MOST_BOXES = 100_000
 
@@ -77,6 +79,13 @@ class Container:
             content = min(size - header, end - place - header)
             yield Box(kind, place + header, content)
             place += size
+
+    def is_cut(self) -> bool:
+        """Whether a box at the top reaches past the file's end: a file that was copied in part, or is being copied."""
+        unbounded = 2**62
+        boxes = list(self.boxes(0, unbounded))
+        ends = (box.start + box.size for box in boxes)
+        return bool(boxes) and boxes[0].kind in FIRST and any(self.size < end < unbounded for end in ends)
 
     def inside(self, box: Box) -> Iterator[Box]:
         """The boxes within a box."""
