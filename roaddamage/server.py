@@ -6,18 +6,31 @@ import multiprocessing
 import os
 import secrets
 import signal
+import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from detector.errors import N_, RoadDamageError
 from roaddamage.workspace import ENVIRONMENT, Workspace
 
 FIRST = "admin"
 
 
+class ServerError(RoadDamageError):
+    """The application can't be started as it was asked to be."""
+
+
+class WorkspaceError(RoadDamageError):
+    """A folder that is no workspace."""
+
+    exit_code = 2
+
+
 def prepare(folder: Path) -> Workspace:
     """Start Django for a workspace, which is made, and its tables brought up to date, where that is to be done.
 
-    Raises OSError, and django.db.OperationalError where the database does not answer.
+    Raises OSError, and ServerError where the database does not answer, or its tables are of a later version.
     """
     workspace = Workspace(folder.absolute())
     workspace.make()
@@ -26,9 +39,7 @@ def prepare(folder: Path) -> Workspace:
     import django
 
     django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0, interactive=False)
+    _bring_up_to_date()
     from django.contrib.auth.models import Group
 
     from roaddamage.web.access import GROUPS
@@ -36,6 +47,43 @@ def prepare(folder: Path) -> Workspace:
     for name in GROUPS:
         Group.objects.get_or_create(name=name)
     return workspace
+
+
+def _bring_up_to_date() -> None:
+    """Make the tables, or change them to today's. Raises ServerError."""
+    from django.core.management import call_command
+    from django.db import InterfaceError, OperationalError, connection
+    from django.db.migrations.loader import MigrationLoader
+
+    try:
+        loader = MigrationLoader(connection)
+        # Tables of a later version would be filled with what that does not expect.
+        if (
+            later := {one for one in loader.applied_migrations or () if one[0] == "records"}
+            - loader.graph.nodes.keys()
+        ):
+            raise ServerError(
+                N_("The records are of a later version of the application ({names}): install that again."),
+                names=", ".join(sorted(name for _, name in later)),
+            )
+        call_command("migrate", verbosity=0, interactive=False)
+    except (OperationalError, InterfaceError) as error:
+        raise ServerError(
+            N_(
+                "The records can't be used: {reason}. Look at DATABASE_URL, the server and the workspace's disk."
+            ),
+            reason=str(error).strip(),
+        ) from error
+
+
+def open_workspace(folder: Path) -> Workspace:
+    """Start Django for a workspace that is there. Raises WorkspaceError where it is not."""
+    if not Workspace(folder.absolute()).is_made:
+        raise WorkspaceError(
+            N_("{path} is no workspace. Give the folder that `roaddamage serve` was started with."),
+            path=folder,
+        )
+    return prepare(folder)
 
 
 def first_administrator() -> str | None:
@@ -56,16 +104,43 @@ def first_administrator() -> str | None:
     return password
 
 
-def serve_pages(host: str, port: int) -> None:
-    """Answer requests until asked to end (SIGTERM, Ctrl-C)."""
+def listening(host: str, port: int) -> socket.socket:
+    """A place that browsers can reach. Raises ServerError where it can't be had."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise ServerError(
+            N_(
+                "The application can't listen on {host}, port {port}: {reason}. If it runs there already, end that first;"
+                " else choose another --port."
+            ),
+            host=host, port=port, reason=error.strerror,
+        ) from error  # fmt: skip
+    return made
+
+
+def serve_pages(place: socket.socket, ready: Callable[[], None]) -> None:
+    """Answer requests until asked to end (SIGTERM, Ctrl-C); `ready` is called when it begins."""
     import uvicorn
+
+    class Pages(uvicorn.Server):
+        """A server that says when it is ready."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                ready()
 
     # uvicorn hands the signal on when it is through; what comes after it is to be done all the same.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
-        "roaddamage.asgi:application", host=host, port=port, log_level="warning", proxy_headers=True,
-        timeout_graceful_shutdown=5, h11_max_incomplete_event_size=64 * 1024,
+    config = uvicorn.Config(
+        "roaddamage.asgi:application", log_level="warning", proxy_headers=True, timeout_graceful_shutdown=5,
+        h11_max_incomplete_event_size=64 * 1024, server_header=False,
     )  # fmt: skip
+    Pages(config).run(sockets=[place])
 
 
 def start_worker(folder: Path) -> multiprocessing.process.BaseProcess:

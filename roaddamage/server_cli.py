@@ -58,6 +58,7 @@ def serve(
 
     translate = translation(preferred_language())
     with errors_said(translate, workspace):
+        place = server.listening(host, port)
         server.prepare(workspace)
     if password := server.first_administrator():
         text = translate(N_("First administrator: user {user}, one-time password {password}"))
@@ -66,9 +67,9 @@ def serve(
 
     started = Workers(workers, lambda: server.start_worker(workspace.absolute()))
     shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
-    typer.echo(translate(N_("Ready: {address} (Ctrl-C ends it)")).format(address=f"http://{shown}:{port}/"))
+    ready = translate(N_("Ready: {address} (Ctrl-C ends it)")).format(address=f"http://{shown}:{port}/")
     try:
-        server.serve_pages(host, port)
+        server.serve_pages(place, lambda: typer.echo(ready))
     finally:
         started.stop()
 

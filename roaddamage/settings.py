@@ -5,6 +5,7 @@ DATABASE_URL              postgresql://user:password@host/name; without it SQLit
 ROADDAMAGE_HOSTS          names and addresses by which browsers reach this server, comma-separated
 ROADDAMAGE_HTTPS          1 where it is reached by https (behind a proxy that says so): cookies are for https alone
 ROADDAMAGE_TIMEZONE       the municipality's zone (Asia/Tokyo)
+ROADDAMAGE_EXPORT_DAYS    so many days files of exports are kept (30)
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ INSTALLED_APPS = [
     "roaddamage.web",
 ]
 MIDDLEWARE = [
+    "roaddamage.web.streaming.Streams",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -95,6 +97,8 @@ TEMPLATES = [
     },
 ]
 
+EXPORT_DAYS = float(os.environ.get("ROADDAMAGE_EXPORT_DAYS", "30"))
+
 LANGUAGE_CODE = "ja"
 LANGUAGES = [("ja", "日本語"), ("en", "English")]
 LANGUAGE_COOKIE_NAME = "language"
@@ -109,7 +113,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = False
+WHITENOISE_AUTOREFRESH = WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",

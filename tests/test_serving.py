@@ -1,0 +1,75 @@
+"""Starting, and what is sent in pieces: ports taken, records of a later version or away, files by the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.db.migrations import loader
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import AsyncClient
+
+from maps.offline import ASSETS
+from roaddamage import server
+from roaddamage.server import ServerError
+from roaddamage.web.streaming import PIECE_BYTES, pieces
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with server.listening("127.0.0.1", 0) as first:
+        first.listen()
+        port = first.getsockname()[1]
+        with pytest.raises(ServerError, match=f"can't listen on 127.0.0.1, port {port}"):
+            server.listening("127.0.0.1", port)
+
+
+@pytest.mark.django_db
+def test_records_of_a_later_version_are_left_alone() -> None:
+    server._bring_up_to_date()
+    MigrationRecorder(connection).record_applied("records", "9999_later")
+    with pytest.raises(ServerError, match=r"later version.*9999_later"):
+        server._bring_up_to_date()
+
+
+@pytest.mark.django_db
+def test_records_that_do_not_answer_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("connection refused\n")
+
+    monkeypatch.setattr(loader, "MigrationLoader", away)
+    with pytest.raises(ServerError, match=r"can't be used: connection refused\. Look"):
+        server._bring_up_to_date()
+
+
+def test_a_file_is_streamed_by_the_event_loop() -> None:
+    """Django warns, and reads it whole into memory, where it can't be."""
+
+    async def got() -> tuple[bool, bytes]:
+        response: Any = await AsyncClient().get("/static/leaflet/leaflet.js")
+        told = response.is_async, b"".join([part async for part in response])
+        response.close()
+        return told
+
+    assert asyncio.run(got()) == (True, (ASSETS / "leaflet" / "leaflet.js").read_bytes())
+
+
+def test_a_list_is_read_no_further_than_it_is_sent() -> None:
+    made = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal made
+        for _ in range(1000):
+            made += 1
+            yield bytes(1000)
+
+    async def first() -> int:
+        sent = pieces(lines())
+        size = len(await anext(sent))
+        await sent.aclose()  # type: ignore[attr-defined]
+        return size
+
+    assert asyncio.run(first()) == 1000 * made
+    assert PIECE_BYTES <= 1000 * made < PIECE_BYTES + 1000
