@@ -33,7 +33,7 @@ def write_kept(path: Path, roads: Roads) -> None:
 def read_kept(path: Path) -> Roads:
     """The roads that `write_kept` wrote. Raises RoadsError."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             lines = shapely.linestrings(kept["points"], indices=kept["of"])
             texts = json.loads(kept["texts"].tobytes())
             return Roads(

@@ -71,10 +71,7 @@ def on_roads(
         line[mine], direction[mine], at[mine], across[mine] = (
             told.line, told.direction, told.at_m, told.across_m
         )  # fmt: skip
-    chosen = _most(of, line, direction, len(damages))
-    agree = (line == chosen[of, 0]) & (direction == chosen[of, 1]) & (line != NO_ROAD)
-    count = np.maximum(np.bincount(of[agree], minlength=len(damages)), 1)
-    means = [np.bincount(of[agree], column[agree], minlength=len(damages)) / count for column in (at, across)]
+    chosen, means = agreed(of, line, direction, (at, across), len(damages))
     covariance = np.array([one.covariance_m2 for one in damages], float).reshape(-1, 2, 2)
     sizes = _mean_sizes(sightings, of, np.array([one.class_id for one in damages], np.int64))
     return OnRoads(
@@ -107,12 +104,19 @@ def _mean_sizes(sightings: Sequence[Sighting], of: Ints, class_id: Ints) -> dict
     return told
 
 
-def _most(of: Ints, line: Ints, direction: Ints, count: int) -> Ints:
-    """Line and direction that most of each damage's sightings have (count, 2); none where none has a road."""
+def agreed(
+    of: Ints, line: Ints, direction: Ints, columns: Sequence[Floats], count: int
+) -> tuple[Ints, list[Floats]]:
+    """What most sightings of each of `count` damages say: line and direction (count, 2), `NO_ROAD` where none has one.
+
+    With it the means of these columns over the sightings that say so. `of` is the damage that each sighting is of.
+    """
     chosen = np.column_stack([np.full(count, NO_ROAD, np.int64), np.zeros(count, np.int64)])
     rows = np.column_stack([of, line, direction])[line != NO_ROAD]
     if len(rows):
         kinds, votes = np.unique(rows, axis=0, return_counts=True)
         order = np.argsort(votes, kind="stable")  # the last one written stays
         chosen[kinds[order, 0]] = kinds[order, 1:]
-    return chosen
+    agree = (line == chosen[of, 0]) & (direction == chosen[of, 1]) & (line != NO_ROAD)
+    each = np.maximum(np.bincount(of[agree], minlength=count), 1)
+    return chosen, [np.bincount(of[agree], column[agree], minlength=count) / each for column in columns]

@@ -62,11 +62,5 @@ def priority(
 
 def road_part(roads: Roads, rules: PriorityRules) -> Floats:
     """How much each road carries, 0 to 1, and at the end what counts for no road, (lines + 1,)."""
-    other = rules.kinds.get("other", 0.0)
-    # A ramp counts as its road where it has no value of its own.
-    kinds = np.array(
-        [rules.kinds.get(kind, rules.kinds.get(kind.removesuffix("_link"), other)) for kind in roads.kind],
-        float,
-    )
-    carried = np.where(np.isnan(roads.traffic), kinds, np.clip(roads.traffic / rules.traffic_full, 0, 1))
-    return np.append(carried, other)
+    each = [rules.carried(kind, traffic) for kind, traffic in zip(roads.kind, roads.traffic, strict=True)]
+    return np.array([*each, rules.carried("", None)], float)

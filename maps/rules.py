@@ -84,6 +84,16 @@ class PriorityRules:
         total = sum(parts.values())
         return {name: value / total for name, value in parts.items()}
 
+    def carried(self, kind: str, traffic: float | None) -> float:
+        """How much a road of this kind carries, 0 to 1; by its vehicles a day where they are known (not None, not NaN)."""
+        if traffic is not None and not math.isnan(traffic):
+            return min(max(float(traffic) / self.traffic_full, 0.0), 1.0)
+        return self.kinds.get(self.counted_as(kind), 0.0)
+
+    def counted_as(self, kind: str) -> str:
+        """The kind of these rules that a kind of road counts as: a ramp as its road, where it has no value of its own."""
+        return next((one for one in (kind, kind.removesuffix("_link")) if one in self.kinds), "other")
+
 
 @dataclass(frozen=True)
 class ChangeRules:

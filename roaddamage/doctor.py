@@ -49,7 +49,7 @@ def examined(folder: Path) -> Iterator[Finding]:
     """Everything, one after the other; nothing is changed, and a look that fails is itself a finding."""
     workspace = Workspace(folder.absolute())
     looks: tuple[Callable[[Workspace], Finding], ...] = (
-        gpu, video_on_gpu, codecs, font, pdf, writable, disk, inodes, clock, zone, database, quiet, names, exiftool,
+        gpu, video_on_gpu, codecs, font, pdf, writable, disk, inodes, clock, zone, database, roads, quiet, names, exiftool,
     )  # fmt: skip
     for look in looks:
         try:
@@ -222,6 +222,44 @@ def _records(vendor: str) -> Finding:
             at=newest,
         )
     return ok(N_("The records answer ({database})."), database=vendor)
+
+
+def roads(workspace: Workspace) -> Finding:
+    """Whether the municipality's roads are there, and damages placed on them."""
+    if "DATABASE_URL" not in os.environ and not workspace.records.is_file():
+        return ok(N_("No roads yet: `roaddamage roads FILE` takes the road ledger in."))
+    return _roads()
+
+
+def _roads() -> Finding:
+    from django.db import DatabaseError
+
+    from maps.roads import RoadsError
+    from roaddamage.records.placing import waiting
+    from roaddamage.roads import roads_in_use, workspace_network
+
+    try:
+        row = roads_in_use()
+        if row is None:
+            return warning(
+                N_(
+                    "No roads: damages are told without road and chainage. Give the road ledger: `roaddamage roads FILE`."
+                )
+            )
+        workspace_network()
+        left = waiting(row.digest).count()
+    except RoadsError as error:
+        return fault(error.template, **error.values)
+    except DatabaseError:
+        return warning(N_("Roads could not be looked at: see what is said of the database."))
+    if left:
+        return warning(
+            N_(
+                "{count} drives are not placed on the roads of {name} yet: give it again (`roaddamage roads FILE`)."
+            ),
+            count=left, name=row.name,
+        )  # fmt: skip
+    return ok(N_("Roads of {name}: {km} km."), name=row.name, km=f"{row.metres / 1000:.1f}")
 
 
 def quiet(_: Workspace) -> Finding:

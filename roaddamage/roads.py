@@ -11,6 +11,7 @@ import os
 import secrets
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -35,27 +36,40 @@ def roads_in_use() -> RoadsFile | None:
     return RoadsFile.objects.order_by("-pk").first()
 
 
+@dataclass(frozen=True)
+class InUse:
+    """The roads in use: their file's digest, and the network that they make."""
+
+    digest: str
+    network: Network
+
+
 def workspace_network() -> Network | None:
     """The network of the roads in use; None where none were given. It is read once a process, until others are given.
 
     Raises RoadsError where the roads that the records name can't be read.
     """
+    found = in_use()
+    return found.network if found else None
+
+
+def in_use() -> InUse | None:
+    """As `workspace_network`, with the digest."""
     row = roads_in_use()
     if row is None:
         return None
     try:
-        return network_of(row)
+        return _in_use(row)
     except RoadsError:
         newer = roads_in_use()
         if newer is None or newer.pk == row.pk:
             raise
-        return network_of(newer)  # others were given just now
+        return _in_use(newer)  # others were given just now
 
 
-def network_of(row: RoadsFile) -> Network:
-    """The network of a road file in use. Raises RoadsError."""
+def _in_use(row: RoadsFile) -> InUse:
     with READ:
-        return _network(kept_at(row.digest))
+        return InUse(row.digest, _network(kept_at(row.digest)))
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ left, the drive is added, and what changed is written back. So a drive's cost go
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +26,9 @@ from maps.passes import LIGHTS, Pass, Recall, between, missed, recall_of, survey
 from maps.tiles import viewport_ranges
 from roaddamage.records import cells, models
 from roaddamage.records.pieces import put_pieces, ways_around
+from roaddamage.records.placing import OF_ROAD, Placed, lay, put_on_roads, roads_now
 from roaddamage.records.priorities import work_out
-from roaddamage.records.rows import fill_damage, laid_of, put_laid, settle, sighting_of, sighting_row
+from roaddamage.records.rows import fill_damage, laid_of, put_laid, settle, sighting_of, sighting_row, way_of
 
 HALO_M = 120.0
 """So far from a drive's way what is known has a say in where its sightings belong."""
@@ -44,7 +45,7 @@ TOLD = (
     "class_id", "severity", "confidence", "lon", "lat", "tile_key", "var_east_m2", "cov_east_north_m2", "var_north_m2",
     "length_m", "length_sd_m", "width_m", "width_sd_m", "area_m2", "area_sd_m2", "growth_m2_a_year",
     "growth_sd_m2_a_year", "passes", "still_there", "belief", "first_seen", "last_seen", "sightings_count",
-    "drives_count", "best", "priority", "state", "shown", "joined_into",
+    "drives_count", "best", "priority", "state", "shown", "joined_into", *OF_ROAD,
 )  # fmt: skip
 """What drives change of a damage."""
 
@@ -67,6 +68,7 @@ def count_in(drive: models.Drive, way: Way, sightings: Sequence[Sighting]) -> Co
     touched = region.add(sightings)
     told = surveyed(region.known, region.ways, _recall())
     changed = region.write(told.damages, told.passes, told.recall, touched)
+    models.Drive.objects.filter(pk=drive.pk).update(roads=drive.roads)
     put_pieces(drive, way)
     cells.refresh(
         [key for row in changed for key in (row.tile_key, region.key_before.get(row.pk, row.tile_key))]
@@ -88,7 +90,11 @@ class _Region:
         self.key_before = {row.pk: row.tile_key for row in self.rows}
         self.fresh: set[int] = set()
         self.sighting_rows: dict[int, models.Sighting] = {}
-        """By `id` of the sighting that a row was read as."""
+        """By `id` of the sighting that a row was read as, or is made of."""
+        self.roads = roads_now()
+        self.drive.roads = self.roads.digest if self.roads else ""
+        self.on_roads = {drive.pk: drive.roads}
+        """The roads on which each drive was placed."""
         self.known = self._restored()
         self.ways = [*ways_around(self.boxes, drive), way]
 
@@ -115,7 +121,9 @@ class _Region:
             for seen in models.Sighting.objects.filter(damage__in=some).order_by("pk"):
                 groups[seen.damage_id].append(seen)
         drives = {seen.drive_id for group in groups.values() for seen in group}
-        names = dict(models.Drive.objects.filter(pk__in=drives).values_list("pk", "name"))
+        told_of = models.Drive.objects.filter(pk__in=drives).values_list("pk", "name", "roads")
+        names = {number: name for number, name, _ in told_of}
+        self.on_roads |= {number: roads for number, _, roads in told_of}
         self.rows = [row for row in self.rows if groups[row.pk]]
         told = []
         for row in self.rows:
@@ -165,9 +173,11 @@ class _Region:
             fill_damage(row, damage)
             near.append((row, damage))
         changed = [row for row, _ in near]
-        work_out(changed)
         models.Damage.objects.bulk_create([row for row in changed if row.pk is None], batch_size=SOME)
         self._write_sightings(near)
+        if self.roads:
+            put_on_roads(changed, self._placed(near), self.roads.network)
+        work_out(changed)
         gone = self._joined(by_number)
         _put(models.Damage, [*changed, *gone], TOLD)
         self._write_passes(near, gone, told, recall)
@@ -182,6 +192,7 @@ class _Region:
                 seen = self.sighting_rows.get(id(sighting))
                 before = seen and (seen.damage_id, *(getattr(seen, name) for name in LAID))
                 seen = seen or sighting_row(sighting, self.drive, row)
+                self.sighting_rows[id(sighting)] = seen
                 seen.damage = row
                 put_laid(seen, laid, self.frame)
                 if before is None:
@@ -190,10 +201,21 @@ class _Region:
                     moved.append(seen)
                 if sighting is best:
                     row.best = seen
+        if self.roads:
+            lay(fresh, way_of(self.drive), self.roads.network)
         models.Sighting.objects.bulk_create(fresh, batch_size=SOME)
         _put(models.Sighting, moved, ("damage", *LAID))
         for row, _ in near:
             row.best = row.best  # its key is known now
+
+    def _placed(self, near: Sequence[tuple[models.Damage, Damage]]) -> Iterator[Placed]:
+        """What the sightings say that were placed on the roads in use."""
+        for index, (_, damage) in enumerate(near):
+            for sighting, _ in self.known.kept(damage.number):
+                seen = self.sighting_rows[id(sighting)]
+                on_these = self.on_roads[seen.drive_id] == self.drive.roads
+                if on_these and seen.road_line is not None and seen.road_m is not None:
+                    yield index, seen.road_line, seen.road_direction, seen.road_m
 
     def _write_passes(
         self, near: Sequence[tuple[models.Damage, Damage]], gone: Sequence[models.Damage],

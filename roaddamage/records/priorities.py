@@ -18,7 +18,7 @@ def parts_of(row: Damage, rules: Rules) -> dict[str, float]:
     years = (timezone.now() - row.first_seen).total_seconds() / YEAR_S if row.first_seen else 0.0
     values = {
         "severity": table[row.class_id, row.severity] / max(float(table.max()), 1e-9),
-        "road": own.kinds.get("other", 0.0),
+        "road": own.carried(row.road_kind, row.traffic),
         "growth": (row.growth_m2_a_year or 0.0) / own.growth_full_m2_a_year,
         "age": years / own.age_full_years,
     }
