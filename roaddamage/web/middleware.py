@@ -11,12 +11,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from detector.errors import N_
+from roaddamage.api.tokens import for_programs, refused
 from roaddamage.web.access import PUBLIC, may, must_change_password
+from roaddamage.web.templating import say
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"
     " font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'; media-src 'self'; frame-src 'self'"
 )
+UNKNOWN = N_("A token is needed here. Each user makes tokens on the page Tokens.")
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
@@ -43,11 +47,13 @@ class Guard:
         if name in PUBLIC:
             return None
         if not request.user.is_authenticated:
+            if for_programs(request):
+                return refused(401, say(UNKNOWN))
             if request.headers.get("HX-Request"):  # a part of a page can't show the log-in
                 return HttpResponse(status=401, headers={"HX-Redirect": reverse("login")})
             return redirect_to_login(request.get_full_path())
         if not may(request.user, name):
-            if must_change_password(request.user):
+            if must_change_password(request.user) and not for_programs(request):
                 return _elsewhere(request, reverse("password"))
             raise PermissionDenied
         return None

@@ -8,6 +8,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from detector.errors import N_
+from roaddamage.api.tokens import for_programs, refused
+from roaddamage.web.templating import say
 
 FORBIDDEN = (
     N_("You may not go there"),
@@ -61,4 +63,6 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def _page(request: HttpRequest, status: int, words: tuple[str, str]) -> HttpResponse:
     title, text = words
+    if for_programs(request):
+        return refused(status, f"{say(title)}. {say(text)}")
     return render(request, "web/refused.html", {"title": title, "text": text}, status=status)

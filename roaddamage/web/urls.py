@@ -7,6 +7,8 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.i18n import set_language
 
+from roaddamage.api.api import api
+from roaddamage.api.ogc import ogc
 from roaddamage.web import (
     audit_log,
     bulk,
@@ -22,6 +24,7 @@ from roaddamage.web import (
     people,
     reviewing,
     stops,
+    tokens,
     upload_page,
     work_lists,
 )
@@ -82,8 +85,13 @@ urlpatterns = [
     path("people/<int:number>/", people.person, name="person"),
     path("people/<int:number>/password/", people.person_password, name="person_password"),
     path("people/<int:number>/unlock/", people.person_unlock, name="person_unlock"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/new/", tokens.token_new, name="token_new"),
+    path("tokens/<int:number>/withdraw/", tokens.token_withdraw, name="token_withdraw"),
     path("log/", audit_log.audit, name="audit"),
     path("log/log.csv", audit_log.audit_csv, name="audit_csv"),
+    path("api/", api.urls),
+    path("ogc/", ogc.urls),
     path("admin/", admin.site.urls),
 ]
 
