@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detector.errors import N_, FootageError, RoadDamageError, Translate
-from roaddamage import __version__, add_cli, basemap_cli, dataset_cli, export_cli, model_cli, server_cli
+from roaddamage import (
+    __version__,
+    add_cli,
+    basemap_cli,
+    dataset_cli,
+    export_cli,
+    model_cli,
+    roads_cli,
+    server_cli,
+)
 from roaddamage.common_options import (
     BASEMAP,
     DEVICE,
@@ -52,6 +61,7 @@ app.add_typer(model_cli.app)
 app.add_typer(basemap_cli.app, name="basemap")
 app.add_typer(export_cli.app)
 app.add_typer(server_cli.app)
+app.add_typer(roads_cli.app)
 app.add_typer(add_cli.app)
 
 

@@ -51,6 +51,13 @@ ROADS = typer.Option(
 ROADS_CRS = typer.Option(
     metavar="EPSG:N", help=N_("Coordinate system of a road file that states none, such as EPSG:6677.")
 )
+ROADS_COLUMNS = typer.Option(
+    metavar="NAME=COLUMN,...",
+    help=N_(
+        "Which columns of the road file are which, where that can't be told: id=..,name=..,kind=..,width=..,"
+        "lanes=..,oneway=..,traffic=..,level=.."
+    ),
+)
 
 
 @contextmanager
@@ -70,8 +77,10 @@ def errors_said(translate: Translate, folder: Path | None = None) -> Iterator[No
 
 
 @contextmanager
-def working(translate: Translate, folder: Path | None = None) -> Iterator[Callable[[int, int], None]]:
-    """`errors_said`, and a bar on standard error that is told pictures done, and all there are."""
+def working(
+    translate: Translate, folder: Path | None = None, things: str = N_("pictures")
+) -> Iterator[Callable[[int, int], None]]:
+    """`errors_said`, and a bar on standard error that is told things done, and all there are."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -81,7 +90,7 @@ def working(translate: Translate, folder: Path | None = None) -> Iterator[Callab
         errors_said(translate, folder),
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
     ):
-        task = progress.add_task(translate(N_("pictures")), total=None, visible=False)
+        task = progress.add_task(translate(things), total=None, visible=False)
         yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)
 
 
@@ -122,6 +131,21 @@ def crs_named(text: str | None) -> CRS | None:
         raise typer.BadParameter(
             f"--roads-crs: {text!r} is no coordinate system; one is EPSG:6677"
         ) from error
+
+
+def columns_named(text: str | None) -> dict[str, str] | None:
+    """Columns of a road file by `maps.roads.COLUMNS`' names; what is none is bad usage."""
+    from maps.roads import COLUMNS
+
+    if text is None:
+        return None
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    for name, _, column in pairs:
+        if name.strip() not in COLUMNS or not column:
+            raise typer.BadParameter(
+                f"--roads-columns: {name!r} is none of {', '.join(COLUMNS)}, or names no column"
+            )
+    return {name.strip(): column.strip() for name, _, column in pairs}
 
 
 def roads_named(path: Path | None, crs: str | None) -> Roads | None:

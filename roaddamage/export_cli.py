@@ -16,10 +16,12 @@ from detector.errors import N_, Translate
 from roaddamage.common_options import (
     BASEMAP,
     ROADS,
+    ROADS_COLUMNS,
     ROADS_CRS,
     TIMEZONE,
     Language,
     basemap_named,
+    columns_named,
     crs_named,
     errors_said,
     zone_named,
@@ -101,13 +103,6 @@ FOLDERS = typer.Argument(metavar="DIR...", help=N_("Output folders of detect, or
 TO = typer.Option(help=N_("Form to write; may be given several times."))
 OUT = typer.Option(
     metavar="DIR", help=N_("Folder for the files; what an earlier export wrote there is replaced.")
-)
-ROADS_COLUMNS = typer.Option(
-    metavar="NAME=COLUMN,...",
-    help=N_(
-        "Which columns of the road file are which, where that can't be told: id=..,name=..,kind=..,width=..,"
-        "lanes=..,oneway=..,traffic=..,level=.."
-    ),
 )
 RULES = typer.Option(
     metavar="FILE",
@@ -220,7 +215,7 @@ def _job(
     language = (lang or Language(preferred_language())).value
     translate = translation(language)
     since_utc_s, within = _day(since, zone, "--since"), _area(bbox)
-    projection, columns = crs_named(roads_crs), _columns(roads_columns)
+    projection, columns = crs_named(roads_crs), columns_named(roads_columns)
     with errors_said(translate):
         job = ExportJob(
             folders=folders, forms=[form.value for form in dict.fromkeys(to)], out=out,
@@ -295,17 +290,3 @@ def _area(text: str | None) -> tuple[float, float, float, float] | None:
     if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         raise typer.BadParameter("--bbox: west has to be below east, and south below north, in degrees")
     return west, south, east, north
-
-
-def _columns(text: str | None) -> dict[str, str] | None:
-    from maps.roads import COLUMNS
-
-    if text is None:
-        return None
-    pairs = [pair.partition("=") for pair in text.split(",")]
-    for name, _, column in pairs:
-        if name.strip() not in COLUMNS or not column:
-            raise typer.BadParameter(
-                f"--roads-columns: {name!r} is none of {', '.join(COLUMNS)}, or names no column"
-            )
-    return {name.strip(): column.strip() for name, _, column in pairs}

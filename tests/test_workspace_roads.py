@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
+from typer.testing import CliRunner
 
 from benchmarks.road_survey import MadeDrive, damages, drive, grid_town, survey_of
 from maps.assessment import assess
@@ -19,6 +20,7 @@ from maps.network import Network
 from maps.roads import Roads, RoadsError, read_roads
 from maps.rules import default_rules
 from roaddamage import doctor, roads
+from roaddamage.cli import app
 from roaddamage.doctor import Word
 from roaddamage.records import models, placing
 from roaddamage.records.counting import count_in
@@ -260,3 +262,34 @@ def test_drives_are_counted_though_the_kept_roads_are_gone(
     assert doctor._roads().word is Word.warning
     assert placed_all()[-1] == (1, 1)
     assert doctor._roads().word is Word.ok
+
+
+def test_the_command(
+    drives: list[MadeDrive], given: Path, count: Callable[[MadeDrive], None], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """What is in use, a file taken in, a refused one, and columns that are named."""
+    monkeypatch.setattr("roaddamage.server.prepare", lambda folder: None)
+    monkeypatch.setenv("LANGUAGE", "en")
+
+    def run(*arguments: object) -> Any:
+        return CliRunner().invoke(app, ["roads", *map(str, arguments)])
+
+    assert "No roads are in use" in run().stdout
+    count(drives[0])
+    done = run(given)
+    assert (done.exit_code, "道路台帳.gpkg" in done.stdout) == (0, True), done.output
+    assert (
+        f"{models.Damage.objects.exclude(road='').count()} of {models.Damage.objects.count()}" in done.stdout
+    )
+    (tmp_path / "text.geojson").write_text("{}")
+    refused = run(tmp_path / "text.geojson")
+    assert (refused.exit_code, "text.geojson" in refused.stderr, refused.stdout) == (2, True, "")
+    assert run().stdout == done.stdout
+    assert run(given, "--roads-columns", "name=昔の名").exit_code == 2
+    twice = ledger(tmp_path / "twice.gpkg", TOWN, 昔の名=["通り"] * len(TOWN))
+    assert run(twice, "--roads-columns", "name=昔の名,kind=路線名").exit_code == 0
+    assert {row.road for row in models.Damage.objects.all() if row.chainage_m is not None} == {"通り"}
+    models.Drive.objects.update(roads="")
+    assert "not placed" in run().stderr
+    assert models.AuditEntry.objects.filter(action="roads.given").count() == 2
