@@ -9,6 +9,7 @@
 Classes are rows of `detector.classes.CLASSES`. The column `labelled` is `whole` where a person judged all of a
 picture: one without boxes is then a clean one, or holds only what must not be taken for damage (`negatives`). It is
 `part` where a person judged areas of it (`judged`, shares of the picture): what is elsewhere nobody knows.
+It is `nobody` where the boxes are a model's proposals and no person has looked yet.
 Manifests of before, without the columns `id` and `labelled`, are read as whole.
 """
 
@@ -32,10 +33,11 @@ from detector.errors import N_, RoadDamageError
 Floats = NDArray[np.float64]
 
 PARTS = ("train", "val", "test")
-WHOLE, PARTLY = "whole", "part"
+STATES = WHOLE, PARTLY, NOBODY = "whole", "part", "nobody"
 SLACK = 1e-3
 """Rounding may put a box's edge this share of the picture beyond it."""
-_ID_DIGITS = 16
+ID_DIGITS = 16
+"""So much of a picture's hash is its id where it is given none."""
 
 
 class DatasetError(RoadDamageError):
@@ -59,6 +61,8 @@ class Picture:
     `judged` is None where a person judged the whole picture; else (m, 4) xyxy as shares: the areas in which a person
     said what is there. Outside of them, and of the boxes, nobody knows. Such a picture can be no one's test:
     ValueError for a part other than train, or ids that are not one a box.
+
+    `proposed`: the boxes are a model's proposals, and no person has judged any of it; ValueError for one with a part.
     """
 
     name: str
@@ -79,16 +83,19 @@ class Picture:
     class_id: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     box_id: tuple[str, ...] = ()
     judged: Floats | None = None
+    proposed: bool = False
 
     def __post_init__(self) -> None:
         if not self.id:
-            object.__setattr__(self, "id", self.sha256[:_ID_DIGITS] or self.name)
+            object.__setattr__(self, "id", self.sha256[:ID_DIGITS] or self.name)
         if not self.box_id:
             object.__setattr__(self, "box_id", self.plain_ids)
         if len(self.box_id) != len(self.xyxy) or len(set(self.box_id)) != len(self.box_id):
             raise ValueError(f"{self.name!r}: {len(self.xyxy)} boxes, ids {self.box_id}")
         if self.judged is not None and self.part not in ("", "train"):
             raise ValueError(f"{self.name!r} is labelled in part, and in the part {self.part!r}")
+        if self.proposed and (self.part or self.judged is not None):
+            raise ValueError(f"{self.name!r} is labelled by nobody, and in the part {self.part!r}")
 
     @property
     def plain_ids(self) -> tuple[str, ...]:
@@ -97,12 +104,22 @@ class Picture:
 
     @property
     def labelled(self) -> str:
-        """Whether a person judged the whole picture, or part of it."""
+        """Whether a person judged the whole picture, part of it, or nobody any."""
+        if self.proposed:
+            return NOBODY
         return WHOLE if self.judged is None else PARTLY
+
+    @property
+    def judged_px(self) -> Floats:
+        """The areas judged in pixels, (m, 4) xyxy; none where the whole picture was."""
+        judged = np.empty((0, 4)) if self.judged is None else self.judged
+        return judged * [self.width_px, self.height_px, self.width_px, self.height_px]
 
     @property
     def known(self) -> Floats | None:
         """The areas in which it is known what is there, (m + n, 4) as shares: `judged` and the boxes; None: all."""
+        if self.proposed:
+            return np.empty((0, 4))
         return None if self.judged is None else np.concatenate([self.judged, self.xyxy])
 
     @property
@@ -116,7 +133,7 @@ class Picture:
         return self.xyxy * [self.width_px, self.height_px, self.width_px, self.height_px]
 
 
-_BESIDE = ("xyxy", "class_id", "box_id", "judged")
+_BESIDE = ("xyxy", "class_id", "box_id", "judged", "proposed")
 COLUMNS = (*(one.name for one in fields(Picture) if one.name not in _BESIDE), "labelled")
 _LATER = ("id", "labelled")
 """Columns that the first manifests lack."""
@@ -178,14 +195,14 @@ def _picture(folder: Path, row: dict[str, str], line: int) -> Picture:
     try:
         for name in ("width_px", "height_px"):
             told[name] = int(told[name])
-        picture = Picture(**told)
+        picture = Picture(**told, proposed=labelled == NOBODY)
         if Path(picture.name).name != picture.name or min(picture.width_px, picture.height_px) < 1:
             raise ValueError(f"{picture.name!r}")
         if picture.part not in ("", *PARTS):
             raise ValueError(f"{picture.part!r}")
         if not re.fullmatch(r"([0-9a-f]{16})?", picture.phash):
             raise ValueError(f"{picture.phash!r}")
-        if labelled not in (WHOLE, PARTLY):
+        if labelled not in STATES:
             raise ValueError(f"{labelled!r}")
         if labelled == PARTLY and picture.part not in ("", "train"):
             raise ValueError(f"labelled in part, and in {picture.part}")

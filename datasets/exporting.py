@@ -1,4 +1,4 @@
-"""A dataset written for other tools: YOLO, COCO, CVAT. The folder is there whole or not at all."""
+"""A dataset written for other tools: YOLO, COCO, CVAT, Label Studio. The folder is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
-from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 import yaml
 
-from datasets.dataset import PARTS, Dataset, DatasetError, Picture, label_lines
+from datasets.cvat import write_cvat
+from datasets.dataset import PARTS, WHOLE, Dataset, DatasetError, Picture, label_lines
+from datasets.label_studio import write_labelstudio
 from detector.classes import CLASSES, CODES
 from detector.errors import N_
 
@@ -23,7 +25,7 @@ UNSPLIT = "unsplit"
 def export(kind: str, dataset: Dataset, out: Path) -> tuple[Picture, ...]:
     """Write a dataset to the new or empty folder `out` in the form of a tool of `WRITERS`.
 
-    Returns the pictures left out: those labelled in part, where the form can't say so. What nobody judged would
+    Returns the pictures left out: those labelled in part or by nobody, where the form can't say so. What nobody judged would
     be read there as free of damage.
     Raises DatasetError where the folder is not empty or a picture is missing, OSError where nothing can be
     written; nothing is then left behind.
@@ -33,19 +35,20 @@ def export(kind: str, dataset: Dataset, out: Path) -> tuple[Picture, ...]:
     lost = [one for one in dataset.pictures if not dataset.image_path(one).is_file()]
     if lost:
         raise DatasetError(N_("{path} is missing."), path=dataset.image_path(lost[0]))
-    pictures = tuple(one for one in dataset.pictures if one.judged is None)
+    able = [kind not in WHOLE_ONLY or one.labelled == WHOLE for one in dataset.pictures]
+    pictures = tuple(compress(dataset.pictures, able))
     out.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        WRITERS[kind](replace(dataset, pictures=pictures), stage)
+        WRITERS[kind](replace(dataset, pictures=pictures), stage, out.name)
         stage.chmod(0o755)
         stage.replace(out)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    return tuple(one for one in dataset.pictures if one.judged is not None)
+    return tuple(one for one, written in zip(dataset.pictures, able, strict=True) if not written)
 
 
-def _write_yolo(dataset: Dataset, out: Path) -> None:
+def _write_yolo(dataset: Dataset, out: Path, name: str) -> None:
     """`images/PART`, `labels/PART`, and a data.yaml that names the parts there are."""
     for one in dataset.pictures:
         part = one.part or UNSPLIT
@@ -58,7 +61,7 @@ def _write_yolo(dataset: Dataset, out: Path) -> None:
     (out / "data.yaml").write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
 
 
-def _write_coco(dataset: Dataset, out: Path) -> None:
+def _write_coco(dataset: Dataset, out: Path, name: str) -> None:
     """`images`, and `annotations/PART.json` with boxes in pixels."""
     _copy_images(dataset, out)
     (out / "annotations").mkdir()
@@ -95,30 +98,27 @@ def _coco_box(box: list[float]) -> dict[str, object]:
     }
 
 
-def _write_cvat(dataset: Dataset, out: Path) -> None:
-    """`images`, and annotations.xml as "CVAT for images 1.1"."""
+def _write_cvat(dataset: Dataset, out: Path, name: str) -> None:
+    """`images`, and what `datasets.cvat` tells."""
     _copy_images(dataset, out)
-    root = Element("annotations")
-    SubElement(root, "version").text = "1.1"
-    for number, one in enumerate(dataset.pictures):
-        size = {"width": str(one.width_px), "height": str(one.height_px)}
-        image = SubElement(root, "image", {"id": str(number), "name": one.name} | _subset(one) | size)
-        for box, class_id in zip(one.boxes_px.tolist(), one.class_id, strict=True):
-            corners = {key: f"{x:.3f}" for key, x in zip(("xtl", "ytl", "xbr", "ybr"), box, strict=True)}
-            SubElement(image, "box", {"label": CODES[class_id], "occluded": "0"} | corners | {"z_order": "0"})
-    indent(root)
-    ElementTree(root).write(out / "annotations.xml", encoding="utf-8", xml_declaration=True)
+    write_cvat(dataset.pictures, out, name)
 
 
-def _subset(picture: Picture) -> dict[str, str]:
-    return {"subset": picture.part} if picture.part else {}
+def _write_labelstudio(dataset: Dataset, out: Path, name: str) -> None:
+    """`images`, and what `datasets.label_studio` tells."""
+    _copy_images(dataset, out)
+    write_labelstudio(dataset.pictures, out, name)
 
 
-WRITERS: dict[str, Callable[[Dataset, Path], None]] = {
+WRITERS: dict[str, Callable[[Dataset, Path, str], None]] = {
     "yolo": _write_yolo,
     "coco": _write_coco,
     "cvat": _write_cvat,
+    "labelstudio": _write_labelstudio,
 }
+"""Each is given the dataset, the folder to write to, and what it will be called."""
+WHOLE_ONLY = ("yolo", "coco")
+"""Forms that can't say what nobody judged."""
 
 
 def _copy_images(dataset: Dataset, out: Path) -> None:

@@ -1,4 +1,4 @@
-"""Labels as other tools write them: RDD2022, COCO, YOLO, CVAT and Label Studio, read into one form.
+"""Labels as other tools write them, read into one form; RDD2022, COCO and YOLO here, others in modules of their own.
 
 Each reader is given a folder or file and yields a `Labelled` for every picture that it knows of. What no person
 can have meant (broken files, boxes in pixels where shares are due, classes that the file does not define) raises
@@ -11,30 +11,42 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 import yaml
 
-from datasets.dataset import DatasetError, read_labels
+from datasets.dataset import DatasetError, Picture, read_labels
 from detector.classes import CLASSES, CODES
 from detector.errors import N_
 
+JUDGED = "judged"
+"""What a rectangle is called, in CVAT and Label Studio, within which a person said what is there."""
+PICTURE = "picture"
+"""What the tag is called, in CVAT, that carries a picture's id."""
+LOOKALIKES = (
+    "Repair", "D44", "D50", "shadow", "manhole", "patch", "joint", "marking", "wet", "other",
+)  # fmt: skip
+"""What looks like damage and is none, as labels call it: of RDD2022, and what people reject proposals as."""
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
 Xyxy = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Box:
-    """One box: its class as the tool calls it, and left, top, right, bottom in its picture's `unit`."""
+    """One box: its class as the tool calls it, and left, top, right, bottom in its picture's `unit`.
+
+    `id` is the one it was exported with, or its tool gave it; `drawn` says that the tool knows it as drawn anew.
+    """
 
     label: str
     xyxy: Xyxy
+    id: str = ""
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,9 @@ class Labelled:
     where nobody labelled it, empty where somebody found nothing in it. `unit` is the picture's width and height
     in the boxes' own measure, None for pixels; `size_px` the size the labels state. `not_boxes` counts outlines
     and the like. `told_in` is the file that says so.
+
+    What an export of ours carries there and back: `picture_id`; `labelled`, whether the whole picture was judged or
+    part of it ("" where the file doesn't say); the areas `judged`, in `unit`; `negatives`, None where it doesn't say.
     """
 
     name: str
@@ -55,6 +70,24 @@ class Labelled:
     size_px: tuple[int, int] | None = None
     not_boxes: int = 0
     country: str = ""
+    picture_id: str = ""
+    labelled: str = ""
+    judged: tuple[Xyxy, ...] = ()
+    negatives: tuple[str, ...] | None = None
+
+
+def lookalikes_of(pictures: Iterable[Picture]) -> list[str]:
+    """All that pictures may be said to hold that looks like damage and is none.
+
+    Raises DatasetError for a name that means something else in an export.
+    """
+    marked = {name for one in pictures for name in one.negatives.split(",") if name}
+    if wrong := marked & {JUDGED, PICTURE, *CODES}:
+        raise DatasetError(
+            N_("{name} is no name of what looks like damage and is none: it means something else."),
+            name=min(wrong),
+        )
+    return sorted(marked.union(LOOKALIKES))
 
 
 class PictureFiles:
@@ -136,7 +169,7 @@ def _country(folder: Path) -> str:
 
 
 def _voc(path: Path, pictures: PictureFiles, country: str) -> Labelled:
-    root = _xml(path)
+    root = xml_root(path)
     if root.tag != "annotation":
         raise DatasetError(N_("{path} is not a Pascal VOC file."), path=path)
     name = root.findtext("filename") or f"{path.stem}.jpg"
@@ -145,9 +178,9 @@ def _voc(path: Path, pictures: PictureFiles, country: str) -> Labelled:
     image = next(filter(None, named), None) or pictures.find(name, path)
     boxes = []
     for thing in root.iter("object"):
-        corners = [_number(thing.findtext(f"bndbox/{key}"), path) for key in ("xmin", "ymin", "xmax", "ymax")]
-        boxes.append(Box(thing.findtext("name") or "", _four(corners)))
-    size = _size(root.findtext("size/width"), root.findtext("size/height"))
+        corners = [pixels(thing.findtext(f"bndbox/{key}"), path) for key in ("xmin", "ymin", "xmax", "ymax")]
+        boxes.append(Box(thing.findtext("name") or "", four(corners)))
+    size = size_of(root.findtext("size/width"), root.findtext("size/height"))
     return Labelled(image.name if image else name, image, tuple(boxes), path, size_px=size, country=country)
 
 
@@ -177,7 +210,7 @@ def _yolo(labels: Path, names: list[str], name: str, image: Path | None) -> Labe
     if not labels.exists():
         return Labelled(name, image, None, labels)
     xyxy, class_id = read_labels(labels, len(names))
-    boxes = (Box(names[c], _four(box)) for box, c in zip(xyxy.tolist(), class_id.tolist(), strict=True))
+    boxes = (Box(names[c], four(box)) for box, c in zip(xyxy.tolist(), class_id.tolist(), strict=True))
     return Labelled(name, image, tuple(boxes), labels, unit=(1, 1))
 
 
@@ -197,8 +230,8 @@ def _yolo_names(folder: Path) -> list[str]:
 
 def read_coco(path: Path, pictures: PictureFiles) -> Iterator[Labelled]:
     """A COCO file of boxes in pixels, or every one below a folder."""
-    files = _files(path, "*.json")
-    found = [(one, told) for one in files if isinstance(told := _json(one), dict) and "images" in told]
+    files = files_of(path, "*.json")
+    found = [(one, told) for one in files if isinstance(told := json_of(one), dict) and "images" in told]
     if not found:
         raise DatasetError(N_("{path} holds no COCO file (with `images` and `annotations`)."), path=path)
     for file, told in found:
@@ -213,7 +246,7 @@ def _coco(path: Path, told: dict[str, Any], pictures: PictureFiles) -> Iterator[
         boxes = {one["id"]: [] for one in told["images"]}
         for one in told.get("annotations", []):
             where = f"annotation {one['id']}"
-            x, y, width, height = (_finite(value) for value in one["bbox"])
+            x, y, width, height = (finite(value) for value in one["bbox"])
             boxes[one["image_id"]].append(Box(labels[one["category_id"]], (x, y, x + width, y + height)))
         where = "images"
         listed = [
@@ -221,7 +254,7 @@ def _coco(path: Path, told: dict[str, Any], pictures: PictureFiles) -> Iterator[
         ]
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DatasetError(
-            N_("{path}, {where}: not COCO ({reason})."), path=path, where=where, reason=_said(error)
+            N_("{path}, {where}: not COCO ({reason})."), path=path, where=where, reason=said(error)
         ) from error
     every = [max(box.xyxy) for one in boxes.values() for box in one]
     if every and max(every) <= 1:
@@ -230,126 +263,23 @@ def _coco(path: Path, told: dict[str, Any], pictures: PictureFiles) -> Iterator[
         )
     for name, number, width, height in listed:
         image = pictures.find(name, path)
-        yield Labelled(name, image, tuple(boxes[number]), path, size_px=_size(width, height))
+        yield Labelled(name, image, tuple(boxes[number]), path, size_px=size_of(width, height))
 
 
-def read_cvat(path: Path, pictures: PictureFiles) -> Iterator[Labelled]:
-    """A file "CVAT for images 1.1", or every one below a folder."""
-    for file in _files(path, "*.xml"):
-        root = _xml(file)
-        if root.tag != "annotations" or root.find("track") is not None:
-            raise DatasetError(N_('{path} is not of CVAT; export as "CVAT for images 1.1".'), path=file)
-        for one in root.iter("image"):
-            boxes: list[Box] = []
-            for box in one.iter("box"):
-                corners = [_number(box.get(key), file) for key in ("xtl", "ytl", "xbr", "ybr")]
-                left, top, right, bottom = corners
-                turn = math.radians(_number(box.get("rotation", "0"), file))
-                middle = (left + right) / 2, (top + bottom) / 2
-                boxes.append(Box(box.get("label", ""), _turned(_four(corners), turn, middle)))
-            others = sum(
-                len(one.findall(kind)) for kind in ("polygon", "polyline", "points", "mask", "ellipse")
-            )
-            name = one.get("name", "")
-            yield Labelled(
-                name,
-                pictures.find(name, file),
-                tuple(boxes),
-                file,
-                size_px=_size(one.get("width"), one.get("height")),
-                not_boxes=others,
-            )
-
-
-def read_labelstudio(path: Path, pictures: PictureFiles) -> Iterator[Labelled]:
-    """A JSON export of Label Studio, boxes in percent; of several annotations of a task the last one counts."""
-    for file in _files(path, "*.json"):
-        tasks = _json(file)
-        if not isinstance(tasks, list):
-            raise DatasetError(
-                N_("{path} is not a JSON export of Label Studio (a list of tasks)."), path=file
-            )
-        for index, task in enumerate(tasks):
-            where = f"task {task.get('id', index) if isinstance(task, dict) else index}"
-            try:
-                yield _task(task, file, pictures)
-            except (LookupError, TypeError, ValueError, AttributeError) as error:
-                raise DatasetError(
-                    N_("{path}, {where}: not Label Studio's ({reason})."),
-                    path=file,
-                    where=where,
-                    reason=_said(error),
-                ) from error
-
-
-def _task(task: dict[str, Any], path: Path, pictures: PictureFiles) -> Labelled:
-    name = _task_picture(task["data"])
-    # An upload carries eight digits and a dash before its name.
-    image = pictures.find(name, path) or pictures.find(re.sub(r"(?:.*/)?[0-9a-f]{8}-", "", name), path)
-    meant = [one for one in task.get("annotations", []) if not one.get("was_cancelled")]
-    if not meant:
-        return Labelled(name, image, None, path)
-    results = meant[-1]["result"]
-    one = Labelled(name, image, (), path, unit=(100, 100))
-    boxes: list[Box] = []
-    for result in results:
-        if result["type"] != "rectanglelabels":
-            one = replace(one, not_boxes=one.not_boxes + ("from_name" in result))
-            continue
-        one = replace(one, size_px=_size(result.get("original_width"), result.get("original_height")))
-        boxes.extend(_rectangle(result))
-    return replace(one, boxes=tuple(boxes))
-
-
-def _rectangle(result: dict[str, Any]) -> Iterator[Box]:
-    """The boxes of one drawn rectangle, in percent: one for each of its labels."""
-    value = result["value"]
-    left, top, width, height = (_finite(value[key]) for key in ("x", "y", "width", "height"))
-    if max(left, top, width, height) > 100 + 1e-6:
-        raise ValueError(f"{max(left, top, width, height):g} %")
-    box = left, top, left + width, top + height
-    if turn := math.radians(_finite(value.get("rotation", 0))):
-        # A turn keeps angles in pixels, not in percent of two different lengths.
-        stretch = _finite(result["original_height"]) / _finite(result["original_width"])
-        across = _turned((left, top * stretch, box[2], box[3] * stretch), turn, (left, top * stretch))
-        box = across[0], across[1] / stretch, across[2], across[3] / stretch
-    for label in value["rectanglelabels"]:
-        yield Box(str(label), box)
-
-
-def _task_picture(data: dict[str, Any]) -> str:
-    """The picture's name in a task: the first value that is a picture's path or address."""
-    for value in data.values():
-        if isinstance(value, str):
-            address = urlsplit(value)
-            name = unquote(parse_qs(address.query).get("d", [address.path])[0])
-            if PurePosixPath(name).suffix.lower() in SUFFIXES:
-                return name
-    raise ValueError("data: no picture")
-
-
-READERS: dict[str, Callable[[Path, PictureFiles], Iterator[Labelled]]] = {
-    "rdd2022": read_rdd2022,
-    "coco": read_coco,
-    "yolo": read_yolo,
-    "cvat": read_cvat,
-    "labelstudio": read_labelstudio,
-}
-
-
-def _files(path: Path, pattern: str) -> list[Path]:
+def files_of(path: Path, pattern: str) -> list[Path]:
     """The file itself, or those below a folder."""
     return [path] if path.is_file() else sorted(path.rglob(pattern))
 
 
-def _json(path: Path) -> Any:
+def json_of(path: Path) -> Any:
+    """What a JSON file holds. Raises DatasetError where it is none."""
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(N_("{path} is not JSON ({reason})."), path=path, reason=error) from error
 
 
-def _xml(path: Path) -> Element:
+def xml_root(path: Path) -> Element:
     """The root of an XML file. A document type, and with it every entity, is refused."""
     tree = TreeBuilder()
     parser = expat.ParserCreate()
@@ -377,26 +307,29 @@ def _xml(path: Path) -> Element:
         ) from error
 
 
-def _number(text: str | None, path: Path) -> float:
+def pixels(text: str | None, path: Path) -> float:
+    """A number of pixels. Raises DatasetError, naming the file, where it is none."""
     try:
-        return _finite(text)
+        return finite(text)
     except (ValueError, TypeError) as error:
         raise DatasetError(N_("{path}: {text} is not a number of pixels."), path=path, text=text) from error
 
 
-def _finite(value: Any) -> float:
+def finite(value: Any) -> float:
+    """A finite number. Raises ValueError or TypeError for anything else."""
     number = float(value)
     if not math.isfinite(number):
         raise ValueError(f"{number}")
     return number
 
 
-def _four(values: list[float]) -> Xyxy:
+def four(values: list[float]) -> Xyxy:
+    """Four numbers as a box."""
     left, top, right, bottom = values
     return left, top, right, bottom
 
 
-def _size(width: Any, height: Any) -> tuple[int, int] | None:
+def size_of(width: Any, height: Any) -> tuple[int, int] | None:
     """A stated size in pixels; None where none, or no size, is stated."""
     try:
         size = int(width), int(height)
@@ -405,7 +338,7 @@ def _size(width: Any, height: Any) -> tuple[int, int] | None:
     return size if min(size) > 0 else None
 
 
-def _turned(box: Xyxy, turn_rad: float, about: tuple[float, float]) -> Xyxy:
+def turned(box: Xyxy, turn_rad: float, about: tuple[float, float]) -> Xyxy:
     """The upright box around a box that is turned clockwise about a point."""
     if not turn_rad:
         return box
@@ -416,6 +349,6 @@ def _turned(box: Xyxy, turn_rad: float, about: tuple[float, float]) -> Xyxy:
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
     """What a failed look-up or conversion complains of, with its kind: a bare key says little."""
     return f"{type(error).__name__}: {error}"

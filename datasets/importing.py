@@ -16,22 +16,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, count, islice
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from datasets.dataset import (
+    ID_DIGITS,
+    NOBODY,
     DatasetError,
-    Floats,
     Picture,
     read_dataset,
     write_labels,
     write_manifest,
 )
-from datasets.formats import READERS, SUFFIXES, Labelled, PictureFiles, class_of, plain
+from datasets.formats import SUFFIXES, Labelled, PictureFiles
 from datasets.likeness import hashes_of, near_pairs, picture_hash
+from datasets.readers import READERS
+from datasets.shares import shares_of
 from detector.classes import CODES
 from detector.errors import N_
 
@@ -50,11 +53,10 @@ FAULTS = {
     "clipped": N_("boxes that went beyond the picture: cut at its edge"),
     "outside": N_("boxes outside the picture: left out"),
     "no_size": N_("boxes without size: left out"),
+    "duplicate_id": N_("ids that something else has already: given anew"),
     "no_road": N_("pictures whose name does not fit --road-pattern: their road is not known"),
 }
 """What can be found wrong with pictures and boxes, and what is done about it."""
-EDGE_PX = 0.5
-"""A box may go this far beyond the picture: pixels are counted from 0 by some, from 1 by others."""
 _STEM = 60
 
 Progress = Callable[[int, int], None]
@@ -135,12 +137,13 @@ def import_pictures(
     report.pictures_found = len(listed)
     before = read_dataset(folder).pictures if (folder / "manifest.csv").exists() else ()
     taken = {one.sha256: one for one in before}
+    ids = {name for one in before for name in (one.id, *one.box_id)}
     stems = {Path(one.name).stem.casefold() for one in before}
     added: list[tuple[Picture, Path]] = []
     usable = [one for one in listed if _usable(one, report)]
     for done, (one, file) in enumerate(_read_all(usable, report), 1):
         progress(done, len(usable))
-        if file is None or (picture := _picture(one, file, about, report)) is None:
+        if file is None or (picture := _picture(one, file, about, report, ids)) is None:
             continue
         if earlier := taken.get(file.sha256):
             _duplicate(one, picture, earlier, report)
@@ -225,37 +228,14 @@ def _read(one: Labelled) -> _File | str:
     return _File(hashlib.sha256(content).hexdigest(), width_px, height_px, picture_hash(grey))
 
 
-def _picture(one: Labelled, file: _File, about: About, report: Report) -> Picture | None:
-    """A picture with the boxes that count; None where the labels are for one of another shape."""
-    size = one.size_px or (file.width_px, file.height_px)
-    if size != (file.width_px, file.height_px):
-        told = (
-            f"{one.image}: {file.width_px}x{file.height_px} px, {size[0]}x{size[1]} px in {one.told_in.name}"
-        )
-        # The height that the stated width asks for, give or take a pixel of rounding.
-        if abs(size[1] / size[0] * file.width_px - file.height_px) > max(1.0, file.width_px / size[0]):
-            report.fault("other_size", told)
-            return None
-        report.fault("scaled", told)
-    if one.not_boxes:
-        report.fault("not_a_box", f"{one.image}: {one.not_boxes}")
-    marked = {plain(label): label for label in about.negatives}
-    negatives, boxes, classes = set(), [], []
-    for box in one.boxes or ():
-        class_id = class_of(box.label)
-        if class_id is not None:
-            shares = np.array(box.xyxy) / np.tile(one.unit or size, 2)
-            if (
-                checked := _checked(shares, size, f"{one.image}: {box.label} {box.xyxy}", report)
-            ) is not None:
-                boxes.append(checked)
-                classes.append(class_id)
-        elif plain(box.label) in marked:
-            negatives.add(marked[plain(box.label)])
-        else:
-            report.fault("other_class", f"{one.image}: {box.label}")
-            report.other_classes[box.label] += 1
-    return Picture(
+def _picture(one: Labelled, file: _File, about: About, report: Report, taken: set[str]) -> Picture | None:
+    """A picture with the boxes that count, ids not in `taken`; None where the labels are for another shape."""
+    shares = shares_of(one, (file.width_px, file.height_px), about.negatives, report.fault)
+    if shares is None:
+        return None
+    report.other_classes.update(shares.others)
+    negatives = {*(one.negatives or ()), *(name for name, _ in shares.marked)}
+    picture = Picture(
         "",
         file.width_px,
         file.height_px,
@@ -263,23 +243,27 @@ def _picture(one: Labelled, file: _File, about: About, report: Report) -> Pictur
         negatives=",".join(sorted(negatives)),
         sha256=file.sha256,
         phash=file.phash,
-        xyxy=np.array(boxes, float).reshape(-1, 4),
-        class_id=np.array(classes, np.int64),
+        id=_free(one.picture_id, file.sha256[:ID_DIGITS], taken, report),
+        xyxy=shares.xyxy,
+        class_id=shares.class_id,
+        judged=shares.judged,
+        proposed=one.labelled == NOBODY,
     )
+    box_id = tuple(
+        _free(box.id, spare, taken, report)
+        for box, spare in zip(shares.boxes, picture.plain_ids, strict=True)
+    )
+    return replace(picture, box_id=box_id)
 
 
-def _checked(box: Floats, size: tuple[int, int], told: str, report: Report) -> Floats | None:
-    """A box (4,) of shares within the picture; None where nothing is left of it."""
-    if box[2] <= box[0] or box[3] <= box[1]:
-        report.fault("no_size", told)
-        return None
-    inside = np.clip(box, 0, 1)
-    if inside[2] <= inside[0] or inside[3] <= inside[1]:
-        report.fault("outside", told)
-        return None
-    if (np.abs(inside - box) * np.tile(size, 2)).max() > EDGE_PX:
-        report.fault("clipped", told)
-    return np.asarray(inside)
+def _free(told: str, spare: str, taken: set[str], report: Report) -> str:
+    """An id that nothing else has, added to `taken`: the one told, else one made of `spare`."""
+    if told in taken:
+        report.fault("duplicate_id", told)
+    tried = chain(filter(None, (told, spare)), (f"{spare}.{number}" for number in count(2)))
+    free = next(one for one in tried if one not in taken)
+    taken.add(free)
+    return free
 
 
 def _duplicate(one: Labelled, picture: Picture, earlier: Picture, report: Report) -> None:

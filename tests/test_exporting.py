@@ -86,7 +86,7 @@ def test_forms_that_know_whole_pictures_only_are_given_no_other(tmp_path: Path, 
         done = roaddamage("dataset", "export", kind, dataset.folder, "--out", tmp_path / kind)
         assert done.returncode == 0, done.stderr
         assert "3 pictures written" in done.stdout
-        assert "1 pictures labelled in part were left out" in done.stderr
+        assert "1 pictures not labelled as a whole were left out" in done.stderr
         assert not list((tmp_path / kind).rglob(part.name))
     shown = roaddamage("dataset", "show", dataset.folder, "--out", tmp_path / "s.png", "--part", "train")
     assert "labelled in part 1" in shown.stdout

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.overlap import iou as iou
 from detector.classes import CODES
 from detector.model import Detections
 
@@ -23,15 +24,6 @@ OVERLAPS = np.arange(50, 100, 5) / 100
 SIZES = ("small", "medium", "large")
 SIZE_BOUNDS = (0.0033, 0.03)
 """Where medium and large begin, as shares of the picture's area: COCO's 32² and 96² px of 640 × 480."""
-
-
-def iou(one: Floats, other: Floats) -> Floats:
-    """Overlap of boxes (n, 4) with boxes (m, 4), xyxy: (n, m), intersection over union."""
-    low = np.maximum(one[:, None, :2], other[None, :, :2])
-    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(-1)
-    area, other_area = ((boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (one, other))
-    return np.asarray(shared / np.maximum(area[:, None] + other_area - shared, 1e-9), float)
 
 
 def label_of(overlap: Floats, confidence: Floats, least_iou: float = SAME_IOU) -> NDArray[np.int64]:
