@@ -20,12 +20,11 @@ from roaddamage.records.decisions import (
     comment,
     decide,
     decide_all,
-    last_of,
     open_to,
-    undo,
 )  # fmt: skip
 from roaddamage.records.queue import GONE_BELIEF, Asked, waiting
 from roaddamage.records.rows import sighting_of, way_of
+from roaddamage.records.taking_back import last_of, undo
 
 pytestmark = pytest.mark.django_db
 STATES = [state.value for state in models.Damage.State]
@@ -35,18 +34,20 @@ DECISIONS = {
     "reclass": Decision("reclass", class_id=ALLIGATOR_CRACK),
     "box": Decision("box", box=(0.1, 0.2, 0.3, 0.4)),
     "schedule": Decision("schedule", due=date(2026, 5, 1)),
-    "assign": Decision("assign", due=date(2026, 5, 1)),
+    "assign": Decision("assign", assignee=None),
+    "due": Decision("due", due=date(2026, 5, 1)),
+    "priority": Decision("priority", priority=90.0, comment="before the school"),
     "repair": Decision("repair"),
     "reopen": Decision("reopen"),
 }
 TABLE = """
-           confirm   reject   reclass   box       schedule  assign    repair   reopen
-proposed   confirmed rejected proposed  proposed  -         proposed  -        -
-confirmed  -         rejected confirmed confirmed scheduled confirmed repaired -
-scheduled  -         rejected scheduled scheduled scheduled scheduled repaired confirmed
-repaired   -         -        -         -         -         -         -        confirmed
-rejected   -         -        -         -         -         -         -        proposed
-gone       confirmed rejected gone      gone      -         gone      repaired -
+           confirm   reject   reclass   box       schedule  assign    due       priority  repair   reopen
+proposed   confirmed rejected proposed  proposed  -         proposed  proposed  proposed  -        -
+confirmed  -         rejected confirmed confirmed scheduled confirmed confirmed confirmed repaired -
+scheduled  -         rejected scheduled scheduled scheduled scheduled scheduled scheduled repaired confirmed
+repaired   -         -        -         -         -         -         -         -         -        confirmed
+rejected   -         -        -         -         -         -         -         -         -        proposed
+gone       confirmed rejected gone      gone      -         gone      gone      gone      repaired -
 """
 KINDS, *ROWS = (line.split() for line in TABLE.strip().splitlines())
 CASES = [
@@ -189,7 +190,9 @@ def test_many_at_once(people: dict[str, Any]) -> None:
     drive = made_drive(people["crew"])
     rows = [made_damage(drive, place) for place in range(4)]
     of_state(rows[2], "rejected")
-    made = decide_all([row.pk for row in rows] + [9_999], people["engineer"], DECISIONS["confirm"])
+    made = decide_all(
+        [(row.pk, None) for row in rows] + [(9_999, 0)], people["engineer"], DECISIONS["confirm"]
+    )
     assert [review.damage_id for review in made.reviews] == [rows[0].pk, rows[1].pk, rows[3].pk]
     assert [error.values["number"] for error in made.refused] == [rows[2].pk, 9_999]
 

@@ -11,8 +11,9 @@ from made_records import made_damage, made_drive
 
 from detector.classes import ALLIGATOR_CRACK, LONGITUDINAL_CRACK, POTHOLE
 from roaddamage.records import models
-from roaddamage.records.decisions import Decision, decide, undo
+from roaddamage.records.decisions import Decision, decide
 from roaddamage.records.figures import Figures, Share, by_class, in_all, monday_of, weekly
+from roaddamage.records.taking_back import undo
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 4, 17, 3, 0, tzinfo=UTC)

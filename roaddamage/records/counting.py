@@ -21,7 +21,7 @@ from detector.trajectory import LocalFrame
 from detector.visibility import Light
 from maps.coverage import Way
 from maps.damage import Damage
-from maps.merge import Damages, own_variance
+from maps.merge import Damages, Laid, own_variance
 from maps.passes import LIGHTS, Pass, Recall, between, missed, recall_of, surveyed
 from maps.tiles import viewport_ranges
 from roaddamage.records import cells, models
@@ -63,40 +63,55 @@ def count_in(drive: models.Drive, way: Way, sightings: Sequence[Sighting]) -> Co
     lines = [line for line in way.lines if len(line)]
     if not lines:
         return Counted(0, 0)
-    frame = LocalFrame(*(float(part) for part in lines[0][0]))
-    region = _Region(drive, way, frame)
+    region = Region(lines, drive, way)
     touched = region.add(sightings)
-    told = surveyed(region.known, region.ways, _recall())
-    changed = region.write(told.damages, told.passes, told.recall, touched)
+    region.settle(touched)
     models.Drive.objects.filter(pk=drive.pk).update(roads=drive.roads)
     put_pieces(drive, way)
-    cells.refresh(
-        [key for row in changed for key in (row.tile_key, region.key_before.get(row.pk, row.tile_key))]
-    )
     return Counted(len(touched), len(region.fresh))
 
 
-class _Region:
-    """The damages around a drive's way, as rows and as `Damages`; `numbers` are theirs in the latter, from 1."""
+class Region:
+    """The damages around a drive's way, or around places, as rows and as `Damages`.
 
-    def __init__(self, drive: models.Drive, way: Way, frame: LocalFrame) -> None:
-        self.drive, self.frame = drive, frame
-        metric = [np.column_stack(frame.to_metres(*line.T)) for line in way.lines if len(line)]
+    `rows` are theirs by their numbers in the latter, from 1; among them those of damages that a person joined with
+    others, as places of these.
+    """
+
+    def __init__(
+        self, lines: Sequence[np.ndarray], drive: models.Drive | None = None, way: Way | None = None
+    ) -> None:
+        self.drive = drive
+        self.frame = frame = LocalFrame(*(float(part) for part in lines[0][0]))
+        metric = [np.column_stack(frame.to_metres(*line.T)) for line in lines]
         self.path = shapely.MultiLineString(
             [part if len(part) > 1 else np.repeat(part, 2, 0) for part in metric]
         )
-        self.boxes = _boxes(way)
-        self.rows = self._near()
-        self.key_before = {row.pk: row.tile_key for row in self.rows}
+        self.boxes = _boxes(lines)
+        self.rows: dict[int, models.Damage] = {}
         self.fresh: set[int] = set()
         self.sighting_rows: dict[int, models.Sighting] = {}
         """By `id` of the sighting that a row was read as, or is made of."""
         self.roads = roads_now()
-        self.drive.roads = self.roads.digest if self.roads else ""
-        self.on_roads = {drive.pk: drive.roads}
+        self.on_roads: dict[int, str] = {}
         """The roads on which each drive was placed."""
-        self.known = self._restored()
-        self.ways = [*ways_around(self.boxes, drive), way]
+        if drive:
+            drive.roads = self.on_roads[drive.pk] = self.roads.digest if self.roads else ""
+        self.known = self._restored(self._near())
+        self.key_before = {row.pk: row.tile_key for row in self.rows.values()}
+        self.ways = [*ways_around(self.boxes, drive), *([way] if way else [])]
+
+    @classmethod
+    def around(cls, rows: Sequence[models.Damage]) -> Region:
+        """What lies around these damages, whose rows are read anew."""
+        return cls([np.array([[row.lon, row.lat] for row in rows])])
+
+    def number(self, key: int) -> int:
+        """The number in `known` of a damage by its key. Raises LookupError where it does not lie here with a sighting."""
+        found = [number for number, row in self.rows.items() if row.pk == key]
+        if not found:
+            raise LookupError(key)
+        return found[0]
 
     def _near(self) -> list[models.Damage]:
         found: dict[int, models.Damage] = {}
@@ -115,34 +130,50 @@ class _Region:
         near = shapely.distance(self.path, shapely.points(place)) <= HALO_M
         return [row for row, one in zip(known, near.tolist(), strict=True) if one]
 
-    def _restored(self) -> Damages:
-        groups: dict[int, list[models.Sighting]] = defaultdict(list)
-        for some in _some([row.pk for row in self.rows]):
-            for seen in models.Sighting.objects.filter(damage__in=some).order_by("pk"):
-                groups[seen.damage_id].append(seen)
-        drives = {seen.drive_id for group in groups.values() for seen in group}
-        told_of = models.Drive.objects.filter(pk__in=drives).values_list("pk", "name", "roads")
-        names = {number: name for number, name, _ in told_of}
-        self.on_roads |= {number: roads for number, _, roads in told_of}
-        self.rows = [row for row in self.rows if groups[row.pk]]
-        told = []
-        for row in self.rows:
-            group = []
-            for seen in groups[row.pk]:
-                sighting = sighting_of(seen, names[seen.drive_id])
-                self.sighting_rows[id(sighting)] = seen
-                group.append((sighting, laid_of(seen, self.frame, own_variance(sighting))))
-            told.append(group)
+    def _restored(self, near: Sequence[models.Damage]) -> Damages:
+        groups = self._groups(near)
+        found = [row for row in near if row.pk in groups]
+        own: list[list[models.Sighting]] = []
+        joined: list[tuple[models.Damage, int, list[models.Sighting]]] = []
+        for row in found:
+            (_, first), *others = sorted(groups[row.pk].items())
+            own.append(first)
+            joined += [(row, seen_as, group) for seen_as, group in others]
+        places = models.Damage.objects.in_bulk([seen_as for _, seen_as, _ in joined])
+        self.rows = dict(enumerate([*found, *(places[seen_as] for _, seen_as, _ in joined)], 1))
         stretches = models.Sighting.objects.aggregate(most=Max("stretch"))["most"] or 0
+        told = [self._laid(group) for group in (*own, *(group for _, _, group in joined))]
         known = Damages.restored(self.frame, told, stretches)
-        number = {row.pk: index for index, row in enumerate(self.rows, 1)}
+        number = {row.pk: index for index, row in self.rows.items()}
         proposed = (models.Damage.State.proposed, models.Damage.State.gone)
-        known.decided = {number[row.pk] for row in self.rows if row.version or row.state not in proposed}
+        known.decided = {number[row.pk] for row in found if row.version or row.state not in proposed}
+        for row, seen_as, _ in joined:
+            known.join(number[row.pk], number[seen_as])
         for some in _some(list(number)):
             for pair in models.Apart.objects.filter(one__in=some):
                 if pair.other_id in number:
                     known.never_join(number[pair.one_id], number[pair.other_id])
         return known
+
+    def _groups(self, near: Sequence[models.Damage]) -> dict[int, dict[int, list[models.Sighting]]]:
+        """Sightings by damage, and by that which they were seen as before a person joined the two (0: itself)."""
+        groups: dict[int, dict[int, list[models.Sighting]]] = defaultdict(lambda: defaultdict(list))
+        for some in _some([row.pk for row in near]):
+            for seen in models.Sighting.objects.filter(damage__in=some).order_by("pk"):
+                groups[seen.damage_id][seen.seen_as_id or 0].append(seen)
+        drives = {seen.drive_id for one in groups.values() for group in one.values() for seen in group}
+        told = models.Drive.objects.filter(pk__in=drives).values_list("pk", "name", "roads")
+        self.names = {number: name for number, name, _ in told}
+        self.on_roads |= {number: roads for number, _, roads in told}
+        return groups
+
+    def _laid(self, group: Sequence[models.Sighting]) -> list[tuple[Sighting, Laid]]:
+        told = []
+        for seen in group:
+            sighting = sighting_of(seen, self.names[seen.drive_id])
+            self.sighting_rows[id(sighting)] = seen
+            told.append((sighting, laid_of(seen, self.frame, own_variance(sighting))))
+        return told
 
     def add(self, sightings: Sequence[Sighting]) -> set[int]:
         """Merge the drive's sightings in; the numbers of the damages that they are."""
@@ -151,7 +182,15 @@ class _Region:
         self.fresh = {number for number in set(numbers) if number > before}
         return set(numbers)
 
-    def write(
+    def settle(self, touched: set[int]) -> None:
+        """Work out anew what drives say of these damages, and of all near a drive's way; write it, and what follows."""
+        told = surveyed(self.known, self.ways, _recall())
+        changed = self._write(told.damages, told.passes, told.recall, touched)
+        cells.refresh(
+            [key for row in changed for key in (row.tile_key, self.key_before.get(row.pk, row.tile_key))]
+        )
+
+    def _write(
         self, damages: Sequence[Damage], told: dict[int, list[Pass]], recall: Recall, touched: set[int]
     ) -> list[models.Damage]:
         """Write what changed near the way, with the passes; the rows that did."""
@@ -163,13 +202,13 @@ class _Region:
             if place
             else []
         )
-        by_number = dict(enumerate(self.rows, 1))
         near: list[tuple[models.Damage, Damage]] = []
         for damage, apart_m in zip(damages, apart, strict=True):
-            known = damage.number in by_number
-            if damage.number not in touched and known and apart_m > INNER_M:
+            known = damage.number in self.rows
+            elsewhere = apart_m > INNER_M or self.drive is None
+            if damage.number not in touched and known and elsewhere:
                 continue
-            row = by_number.setdefault(damage.number, models.Damage())
+            row = self.rows.setdefault(damage.number, models.Damage())
             fill_damage(row, damage)
             near.append((row, damage))
         changed = [row for row, _ in near]
@@ -178,7 +217,7 @@ class _Region:
         if self.roads:
             put_on_roads(changed, self._placed(near), self.roads.network)
         work_out(changed)
-        gone = self._joined(by_number)
+        gone = self._joined()
         _put(models.Damage, [*changed, *gone], TOLD)
         self._write_passes(near, gone, told, recall)
         return [*changed, *gone]
@@ -188,32 +227,37 @@ class _Region:
         moved: list[models.Sighting] = []
         for row, damage in near:
             best = damage.best
-            for sighting, laid in self.known.kept(damage.number):
+            for place, sighting, laid in self.kept(damage.number):
                 seen = self.sighting_rows.get(id(sighting))
-                before = seen and (seen.damage_id, *(getattr(seen, name) for name in LAID))
-                seen = seen or sighting_row(sighting, self.drive, row)
-                self.sighting_rows[id(sighting)] = seen
-                seen.damage = row
+                before = seen and _where(seen)
+                if seen is None:
+                    assert self.drive is not None  # noqa: S101  (who else saw what has no row yet)
+                    seen = self.sighting_rows[id(sighting)] = sighting_row(sighting, self.drive, row)
+                seen.damage, seen.seen_as = row, None if place == damage.number else self.rows[place]
                 put_laid(seen, laid, self.frame)
                 if before is None:
                     fresh.append(seen)
-                elif before != (row.pk, *(getattr(seen, name) for name in LAID)):
+                elif before != _where(seen):
                     moved.append(seen)
                 if sighting is best:
                     row.best = seen
-        if self.roads:
+        if self.roads and self.drive:
             lay(fresh, way_of(self.drive), self.roads.network)
         models.Sighting.objects.bulk_create(fresh, batch_size=SOME)
-        _put(models.Sighting, moved, ("damage", *LAID))
+        _put(models.Sighting, moved, ("damage", "seen_as", *LAID))
         for row, _ in near:
             row.best = row.best  # its key is known now
+
+    def kept(self, number: int) -> list[tuple[int, Sighting, Laid]]:
+        """A damage's sightings, each with the number of the place where it is known, and where it was laid."""
+        return [(place, *kept) for place in self.known.places(number) for kept in self.known.kept(place)]
 
     def _placed(self, near: Sequence[tuple[models.Damage, Damage]]) -> Iterator[Placed]:
         """What the sightings say that were placed on the roads in use."""
         for index, (_, damage) in enumerate(near):
-            for sighting, _ in self.known.kept(damage.number):
+            for _, sighting, _ in self.kept(damage.number):
                 seen = self.sighting_rows[id(sighting)]
-                on_these = self.on_roads[seen.drive_id] == self.drive.roads
+                on_these = self.roads and self.on_roads[seen.drive_id] == self.roads.digest
                 if on_these and seen.road_line is not None and seen.road_m is not None:
                     yield index, seen.road_line, seen.road_direction, seen.road_m
 
@@ -239,17 +283,24 @@ class _Region:
             ]  # fmt: skip
         models.Passage.objects.bulk_create(rows, batch_size=SOME)
 
-    def _joined(self, rows: dict[int, models.Damage]) -> list[models.Damage]:
+    def _joined(self) -> list[models.Damage]:
         """Damages that turned out to be other ones: their numbers lead there, what people said of them stays theirs."""
         gone = []
-        for young, old in self.known.joined.items():
-            final = self.known.final(old)
-            if young in rows and final in rows:  # else it had no row yet
-                row = rows[young]
-                row.joined_into, row.best = rows[final], None
+        for young in self.known.joined:
+            old = young
+            while old in self.known.joined:
+                old = self.known.joined[old]
+            if young in self.rows and old in self.rows:  # else it had no row yet
+                row = self.rows[young]
+                row.joined_into, row.best = self.rows[old], None
                 settle(row)
                 gone.append(row)
         return gone
+
+
+def _where(seen: models.Sighting) -> tuple[Any, ...]:
+    """Which damage a sighting is of, and where merging laid it."""
+    return seen.damage_id, seen.seen_as_id, *(getattr(seen, name) for name in LAID)
 
 
 def _put(kind: type[Any], rows: Sequence[Any], fields: Sequence[str]) -> None:
@@ -284,10 +335,10 @@ def _recall_counts() -> np.ndarray:
     return counts
 
 
-def _boxes(way: Way) -> list[tuple[float, float, float, float]]:
-    """Bounds (west, south, east, north) of pieces of a way, with room around each."""
+def _boxes(lines: Sequence[np.ndarray]) -> list[tuple[float, float, float, float]]:
+    """Bounds (west, south, east, north) of pieces of a way's lines, with room around each."""
     boxes = []
-    for line in way.lines:
+    for line in lines:
         step = max(int(CHUNK_M / max(_mean_step_m(line), 0.1)), 1)
         for first in range(0, max(len(line), 1), step):
             piece = line[first : first + step + 1]

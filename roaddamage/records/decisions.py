@@ -2,7 +2,8 @@
 
 Each decision is one transaction: the damage's row, a Review that keeps what was before and what is after, an entry of
 the audit log, and the counts and priorities that follow. Nothing is ever deleted or overwritten: who was wrong takes
-back (`undo`), and that is kept too. Of two people who decide at once the second is told what the first one decided.
+back (`records.taking_back`), and that is kept too. Of two people who decide at once the second is told what the first
+one decided. Two damages that are one, and one that is two: `records.joining`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from maps.map_data import STATES
 from maps.merge import severity_of
 from roaddamage.records import cells
 from roaddamage.records.audit import audited
-from roaddamage.records.models import Damage, Review, Sighting, Turn
+from roaddamage.records.models import Damage, Review, Turn
 from roaddamage.records.priorities import put_priorities
 from roaddamage.records.queue import seen_again
 from roaddamage.records.rows import settle, sighting_of
@@ -35,6 +36,8 @@ NEXT: dict[str, dict[str, str]] = {
     Kind.reclass: STAYS,
     Kind.box: STAYS,
     Kind.assign: STAYS,
+    Kind.due: STAYS,
+    Kind.priority: STAYS,
     Kind.schedule: {State.confirmed: State.scheduled, State.scheduled: State.scheduled},
     Kind.repair: dict.fromkeys((State.confirmed, State.scheduled, State.gone, State.repaired), State.repaired),
     Kind.reopen: {State.repaired: State.confirmed, State.scheduled: State.confirmed, State.rejected: State.proposed},
@@ -46,7 +49,19 @@ REJECTED_AS: dict[str, str] = {
     "marking": N_("road marking"), "wet": N_("wet road"), "other": N_("something else"),
 }  # fmt: skip
 """What a rejected proposal was taken for, by `Damage.rejected_as`."""
-FIELDS = ("state", "class_id", "severity", "class_decided", "rejected_as", "assignee_id", "due")
+PAIRS = (Kind.same, Kind.apart)
+"""Decisions on two damages at once, in whatever state (`records.joining`)."""
+DECISIONS = (*NEXT, *PAIRS)
+FIELDS = (
+    "state",
+    "class_id",
+    "severity",
+    "class_decided",
+    "rejected_as",
+    "assignee_id",
+    "due",
+    "priority_set",
+)
 """What decisions change, and reviews keep."""
 FIRST: dict[str, str] = {
     Kind.confirm: N_("{who} has just confirmed damage {number}. Look at it again before you decide."),
@@ -54,6 +69,10 @@ FIRST: dict[str, str] = {
     Kind.reclass: N_("{who} has just changed the class of damage {number}. Look at it again before you decide."),
     Kind.box: N_("{who} has just moved the box of damage {number}. Look at it again before you decide."),
     Kind.assign: N_("{who} has just assigned damage {number}. Look at it again before you decide."),
+    Kind.due: N_("{who} has just set the due date of damage {number}. Look at it again before you decide."),
+    Kind.priority: N_("{who} has just set the priority of damage {number}. Look at it again before you decide."),
+    Kind.same: N_("{who} has just joined damage {number} with another one. Look at it again before you decide."),
+    Kind.apart: N_("{who} has just parted damage {number} in two. Look at it again before you decide."),
     Kind.schedule: N_("{who} has just scheduled damage {number}. Look at it again before you decide."),
     Kind.repair: N_("{who} has just recorded damage {number} as repaired. Look at it again before you decide."),
     Kind.reopen: N_("{who} has just opened damage {number} again. Look at it again before you decide."),
@@ -70,7 +89,8 @@ class Decision:
     """What to decide: `kind` is one of `NEXT`; the other fields go with the kinds named.
 
     reject: `rejected_as` (of `REJECTED_AS`). reclass: `class_id`. box: `box`, (x1, y1, x2, y2) in shares of the best
-    picture's width and height. schedule, assign: `assignee` (a user's key) and `due`. `comment` goes with all.
+    picture's width and height. assign: `assignee` (a user's key; None: nobody). due: `due`. schedule: both. priority:
+    `priority`, points of 100 (None: the computed one again), and why, as `comment`, which goes with all others too.
     """
 
     kind: str
@@ -79,6 +99,7 @@ class Decision:
     box: tuple[float, float, float, float] | None = None
     assignee: int | None = None
     due: date | None = None
+    priority: float | None = None
     comment: str = ""
 
     def __post_init__(self) -> None:
@@ -87,9 +108,12 @@ class Decision:
             Kind.reclass: self.class_id is not None and 0 <= self.class_id < len(CLASSES),
             Kind.box: self.box is not None
             and 0 <= self.box[0] < self.box[2] <= 1 and 0 <= self.box[1] < self.box[3] <= 1,
+            Kind.priority: self.priority is None or 0 <= self.priority <= 100,
         }  # fmt: skip
         if self.kind not in NEXT or not known.get(Kind(self.kind), True):
             raise DecisionError(N_("The decision is not complete. Load the page again and decide once more."))
+        if self.kind == Kind.priority and self.priority is not None and not self.comment.strip():
+            raise DecisionError(N_("Write why the priority is raised or lowered."))
 
 
 @dataclass
@@ -106,20 +130,21 @@ def decide(number: int, by: User, decision: Decision, version: int | None = None
     Raises DecisionError, which says who decided what in between, or why it can't be.
     """
     with transaction.atomic():
-        row = _locked(number)
-        _check(row, decision.kind, version)
+        row = locked(number)
+        check(row, decision.kind, version)
         return _decided(row, by, decision)
 
 
-def decide_all(numbers: Iterable[int], by: User, decision: Decision) -> Decided:
-    """The same decision on many damages; those for which it can't be made are told and keep no other back."""
+def decide_all(chosen: Iterable[tuple[int, int | None]], by: User, decision: Decision) -> Decided:
+    """The same decision on many damages, each with the version that the person looked at (None: whichever).
+
+    Each is decided on its own: those for which it can't be are told, and keep no other back.
+    """
     made = Decided()
     with transaction.atomic():
-        for number in sorted(set(numbers)):
+        for number, version in chosen:
             try:
-                row = _locked(number)
-                _check(row, decision.kind, None)
-                made.reviews.append(_decided(row, by, decision))
+                made.reviews.append(decide(number, by, decision, version))
             except DecisionError as error:
                 made.refused.append(error)
     return made
@@ -130,40 +155,11 @@ def comment(number: int, by: User, text: str) -> Review:
     if not text.strip():
         raise DecisionError(N_("The comment is empty."))
     with transaction.atomic():
-        row = _locked(number)
+        row = locked(number)
         audited(by, "damage.comment", str(number))
         return Review.objects.create(
-            damage=row, by=by, kind=Kind.comment, comment=text.strip(), model=_model(row)
+            damage=row, by=by, kind=Kind.comment, comment=text.strip(), model=model_of(row)
         )
-
-
-def last_of(by: User, number: int | None = None) -> Review | None:
-    """A person's last decision (on one damage) that was not taken back."""
-    own = Review.objects.filter(by=by, kind__in=NEXT, undone_by__isnull=True)
-    return (own.filter(damage=number) if number else own).order_by("-at", "-pk").first()
-
-
-def undo(by: User, number: int | None = None) -> Review:
-    """Take back one's own last decision (on one damage); a Review of kind undo.
-
-    Raises DecisionError where there is none, or somebody decided on that damage since.
-    """
-    with transaction.atomic():
-        Turn.take("counting")
-        taken = last_of(by, number)
-        if taken is None:
-            raise DecisionError(N_("There is no decision of yours to take back."))
-        row = _locked(taken.damage_id)
-        latest = row.reviews.filter(kind__in=NEXT, undone_by__isnull=True).order_by("-at", "-pk").first()
-        if latest is not None and latest != taken:
-            raise DecisionError(FIRST[latest.kind], who=_name(latest.by), number=row.pk)
-        before = _facts(row)
-        for name, value in taken.before.items():
-            if name in FIELDS and value != taken.after.get(name):
-                setattr(row, name, date.fromisoformat(value) if name == "due" and value else value)
-        if "box" in taken.before:
-            Sighting.objects.filter(pk=taken.before["sighting"]).update(box=taken.before["box"])
-        return _kept(row, before, Review(damage=row, by=by, kind=Kind.undo, model=_model(row), undone=taken))
 
 
 def open_to(row: Damage) -> frozenset[str]:
@@ -181,10 +177,11 @@ def _possible(row: Damage, kind: str) -> bool:
         return False
     if kind == Kind.repair and row.state == State.repaired and not seen_again(row):
         return False
-    return row.joined_into_id is None and row.state in NEXT[kind]
+    return row.joined_into_id is None and (kind in PAIRS or row.state in NEXT[kind])
 
 
-def _locked(number: int) -> Damage:
+def locked(number: int) -> Damage:
+    """A damage's row, and one's turn, until the transaction ends. Raises DecisionError where there is none."""
     # One at a time with drives that are counted in: they write the same rows and the same counts.
     Turn.take("counting")
     row = Damage.objects.select_for_update(of=("self",)).select_related("best").filter(pk=number).first()
@@ -193,8 +190,8 @@ def _locked(number: int) -> Damage:
     return row
 
 
-def _check(row: Damage, kind: str, version: int | None) -> None:
-    """Raises DecisionError."""
+def check(row: Damage, kind: str, version: int | None) -> None:
+    """Raises DecisionError for one that can't be decided so, or not by who looked at this version of it."""
     if row.joined_into_id is not None:
         raise DecisionError(
             N_("Damage {number} turned out to be damage {other}. Decide on that one."),
@@ -202,7 +199,7 @@ def _check(row: Damage, kind: str, version: int | None) -> None:
         )  # fmt: skip
     last = row.reviews.exclude(kind=Kind.comment).select_related("by").last()
     if version is not None and version != row.version and last is not None:
-        raise DecisionError(FIRST[last.kind], who=_name(last.by), number=row.pk)
+        raise DecisionError(FIRST[last.kind], who=called(last.by), number=row.pk)
     if not _possible(row, kind):
         raise DecisionError(
             N_("Damage {number} can't be decided so in its present state. Load its page again."),
@@ -211,21 +208,24 @@ def _check(row: Damage, kind: str, version: int | None) -> None:
 
 
 def _decided(row: Damage, by: User, decision: Decision) -> Review:
-    before = _facts(row)
-    review = Review(damage=row, by=by, kind=decision.kind, comment=decision.comment, model=_model(row))
+    before = facts(row)
+    review = Review(damage=row, by=by, kind=decision.kind, comment=decision.comment, model=model_of(row))
     extra = _put_box(row, decision) if decision.kind == Kind.box else ({}, {})
     if decision.kind == Kind.reclass and decision.class_id is not None:
         seen = [sighting_of(one, "") for one in row.sightings.all()]
         row.class_id, row.class_decided = decision.class_id, True
         row.severity = severity_of(decision.class_id, seen) if seen else row.severity
-    elif decision.kind in (Kind.schedule, Kind.assign):
-        row.assignee_id, row.due = decision.assignee, decision.due
+    elif decision.kind in (Kind.schedule, Kind.assign, Kind.due):
+        row.assignee_id = row.assignee_id if decision.kind == Kind.due else decision.assignee
+        row.due = row.due if decision.kind == Kind.assign else decision.due
+    elif decision.kind == Kind.priority:
+        row.priority_set = decision.priority
     elif decision.kind == Kind.reject:
         row.rejected_as = decision.rejected_as
     elif decision.kind == Kind.reopen:
         row.rejected_as, row.assignee_id, row.due = "", None, None
     row.state = NEXT[decision.kind][row.state]
-    return _kept(row, before, review, *extra)
+    return keep(row, before, review, *extra)
 
 
 def _put_box(row: Damage, decision: Decision) -> tuple[dict[str, object], dict[str, object]]:
@@ -240,7 +240,7 @@ def _put_box(row: Damage, decision: Decision) -> tuple[dict[str, object], dict[s
     return {"sighting": best.pk, "box": before}, {"sighting": best.pk, "box": best.box}
 
 
-def _kept(
+def keep(
     row: Damage, before: dict[str, object], review: Review,
     also_before: dict[str, object] | None = None, also_after: dict[str, object] | None = None,
 ) -> Review:  # fmt: skip
@@ -252,20 +252,30 @@ def _kept(
     put_priorities([row])
     if row.shown != shown or (row.class_id, row.severity) != kind:
         cells.refresh([row.tile_key])
-    review.before, review.after = before | (also_before or {}), _facts(row) | (also_after or {})
+    review.before, review.after = before | (also_before or {}), facts(row) | (also_after or {})
     review.save()
     audited(review.by, f"damage.{review.kind}", str(row.pk), state=row.state, version=row.version)
     return review
 
 
-def _facts(row: Damage) -> dict[str, object]:
-    facts = {name: getattr(row, name) for name in FIELDS}
-    return facts | {"due": row.due.isoformat() if row.due else None, "state": str(row.state)}
+def facts(row: Damage) -> dict[str, object]:
+    """What is decided of a damage, as reviews keep it."""
+    told = {name: getattr(row, name) for name in FIELDS}
+    return told | {"due": row.due.isoformat() if row.due else None, "state": str(row.state)}
 
 
-def _model(row: Damage) -> str:
+def restore(row: Damage, taken: Review) -> None:
+    """Put back what a decision changed, without saving it."""
+    for name, value in taken.before.items():
+        if name in FIELDS and value != taken.after.get(name):
+            setattr(row, name, date.fromisoformat(value) if name == "due" and value else value)
+
+
+def model_of(row: Damage) -> str:
+    """On which model's word a damage is decided."""
     return row.best.model if row.best else ""
 
 
-def _name(user: User) -> str:
+def called(user: User) -> str:
+    """A person's name."""
     return user.get_full_name() or user.get_username()

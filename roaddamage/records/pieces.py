@@ -37,12 +37,13 @@ def put_pieces(drive: Drive, way: Way) -> None:
     WayPiece.objects.bulk_create(rows, batch_size=SOME)
 
 
-def ways_around(boxes: Sequence[Box], without: Drive) -> list[Way]:
-    """What other drives saw in and around these boxes (west, south, east, north), the earliest drive first."""
+def ways_around(boxes: Sequence[Box], without: Drive | None = None) -> list[Way]:
+    """What drives saw in and around these boxes (west, south, east, north), the earliest drive first."""
     tiles = _tiles(boxes)
     lines: defaultdict[int, list[list[list[float]]]] = defaultdict(list)
     for first in range(0, len(tiles), SOME):
-        rows = WayPiece.objects.filter(tile__in=tiles[first : first + SOME]).exclude(drive=without)
+        rows = WayPiece.objects.filter(tile__in=tiles[first : first + SOME])
+        rows = rows.exclude(drive=without) if without else rows
         for drive, line in rows.order_by("pk").values_list("drive", "line"):
             lines[drive].append(line)
     told = Drive.objects.filter(pk__in=list(lines)).only("name", "begin", "accuracy_m", "reach_m", "light")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import QuerySet
-from django.utils import timezone
+from django.db.models import Q, QuerySet
 
 from detector.errors import N_, RoadDamageError
 from roaddamage.records.audit import audited
-from roaddamage.records.decisions import Decision, DecisionError, decide, last_of, undo
+from roaddamage.records.decisions import Decision, DecisionError, decide, decide_all
 from roaddamage.records.models import Damage, Review, Stop, WorkList
 from roaddamage.records.route import in_order
 
@@ -86,15 +85,82 @@ def _scheduled(
     refused: list[RoadDamageError] = []
     for number in numbers:
         try:
-            assignee = rows[number].assignee_id if number in rows else None
+            assignee, kept = (rows[number].assignee_id, rows[number].due) if number in rows else (None, None)
             with transaction.atomic():
-                decide(number, by, Decision(Review.Kind.schedule, assignee=assignee, due=due))
+                decide(number, by, Decision(Review.Kind.schedule, assignee=assignee, due=due or kept))
                 _check_free(number)
         except (DecisionError, WorkListError) as error:
             refused.append(error)
         else:
             taken.append(rows[number])
     return taken, refused
+
+
+def add(work_list: WorkList, numbers: Iterable[int], by: User) -> tuple[int, list[RoadDamageError]]:
+    """Put damages on a list, last, in an order to drive from its last stop; how many, and why others are not on it.
+
+    Raises WorkListError where they are too many; then nothing is changed.
+    """
+    with transaction.atomic():
+        listed = WorkList.objects.select_for_update().get(pk=work_list.pk)
+        stops = list(listed.stops.select_related("damage"))
+        known = {stop.damage_id for stop in stops}
+        wanted = sorted(set(numbers) - known)
+        room = MOST_STOPS - len(stops)
+        if len(wanted) > room:
+            raise WorkListError(
+                N_("The work list “{title}” has room for {room} stops; {count} damages were chosen."),
+                title=listed.title, room=room, count=len(wanted),
+            )  # fmt: skip
+        taken, refused = _scheduled(wanted, listed.due, by)
+        there = WorkListError(N_("Damage {number} is on this work list already."))
+        refused += [WorkListError(there.template, number=number) for number in sorted(set(numbers) & known)]
+        last = stops[-1].damage if stops else None
+        order = in_order(_places(taken), (last.lon, last.lat) if last else None)
+        Stop.objects.bulk_create(
+            Stop(work_list=listed, damage=taken[row], place=place)
+            for place, row in enumerate(order, len(stops) + 1)
+        )
+        if taken:
+            audited(by, "work_list.added", str(listed.pk), damages=[row.pk for row in taken])
+    return len(taken), refused
+
+
+def change(work_list: WorkList, plan: Plan, by: User) -> None:
+    """Change a list's title, crew, due date and note; damages that were due with it are due with it again.
+
+    Raises WorkListError for one without a title.
+    """
+    if not plan.title.strip():
+        raise WorkListError(N_("Give the work list a title."))
+    with transaction.atomic():
+        row = WorkList.objects.select_for_update().get(pk=work_list.pk)
+        values = {
+            "title": plan.title.strip()[:200],
+            "crew": plan.crew.strip()[:200],
+            "due": plan.due,
+            "note": plan.note.strip(),
+        }
+        changed = {
+            name: (getattr(row, name), value) for name, value in values.items() if getattr(row, name) != value
+        }
+        if not changed:
+            return
+        before = row.due
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.save()
+        audited(
+            by,
+            "work_list.changed",
+            str(row.pk),
+            **{name: [str(one or "") for one in both] for name, both in changed.items()},
+        )
+        if "due" in changed:
+            due = row.stops.filter(done__isnull=True, damage__due=before) if before else row.stops.filter(
+                done__isnull=True, damage__due__isnull=True
+            )  # fmt: skip
+            decide_all([(stop.damage_id, None) for stop in due], by, Decision(Review.Kind.due, due=plan.due))
 
 
 def _check_free(number: int) -> None:
@@ -150,28 +216,34 @@ def remove(stop: Stop, by: User) -> None:
         audited(by, "work_list.removed", str(listed.pk), damage=stop.damage_id)
 
 
-def finish(stop: Stop, by: User, photo: str, note: str) -> None:
-    """Record a stop's damage as repaired. Raises WorkListError and DecisionError."""
-    with transaction.atomic():
-        row = Stop.objects.select_for_update(of=("self",)).select_related("by").get(pk=stop.pk)
-        if row.done:
-            who = row.by.get_full_name() or row.by.get_username() if row.by else "–"
-            raise WorkListError(N_("{who} has recorded this stop as repaired already."), who=who)
-        photo, note = photo or row.photo, note.strip()
-        if not photo and not note:
-            raise WorkListError(N_("Take a photo of the repair, or write why there is none."))
-        decide(row.damage_id, by, Decision(Review.Kind.repair, comment=note))
-        row.done, row.by, row.photo, row.note = timezone.now(), by, photo, note
-        row.save()
+def hand_stops_over(goes: Damage, stays: Damage, by: User) -> dict[str, object]:
+    """Make the open stops of a damage those of the one that it turned out to be; where that has one, they are taken off.
+
+    What `hand_stops_back` takes.
+    """
+    moved, removed = [], []
+    for stop in Stop.objects.select_for_update().filter(damage=goes, done__isnull=True):
+        listed = stop.work_list
+        if stays.stops.filter(Q(done__isnull=True) | Q(work_list=listed)).exists():
+            stop.delete()
+            _put(listed.stops.all())
+            removed.append(listed.pk)
+        else:
+            stop.damage = stays
+            stop.save(update_fields=["damage"])
+            moved.append(stop.pk)
+        audited(by, "work_list.joined", str(listed.pk), damage=goes.pk, into=stays.pk)
+    return {"stops_moved": moved, "stops_removed": removed}
 
 
-def take_back(stop: Stop, by: User) -> None:
-    """Take a wrong tap back; photo and note stay. Raises WorkListError where another person recorded it."""
-    with transaction.atomic():
-        row = Stop.objects.select_for_update().get(pk=stop.pk)
-        last = last_of(by, row.damage_id)
-        if not row.done or row.by_id != by.pk or last is None or last.kind != Review.Kind.repair:
-            raise WorkListError(N_("Only who recorded the repair can take it back here; ask an engineer."))
-        undo(by, row.damage_id)
-        row.done = row.by = None
-        row.save()
+def hand_stops_back(goes: Damage, stays: Damage, told: Mapping[str, list[int]], by: User) -> None:
+    """Give a damage its open stops back; those that were taken off come last on their lists."""
+    for stop in Stop.objects.filter(pk__in=told["stops_moved"], damage=stays, done__isnull=True):
+        stop.damage = goes
+        stop.save(update_fields=["damage"])
+        audited(by, "work_list.parted", str(stop.work_list_id), damage=goes.pk, of=stays.pk)
+    for listed in WorkList.objects.filter(pk__in=told["stops_removed"]):
+        Stop.objects.get_or_create(
+            work_list=listed, damage=goes, defaults={"place": listed.stops.count() + 1}
+        )
+        audited(by, "work_list.parted", str(listed.pk), damage=goes.pk, of=stays.pk)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from detector.errors import N_
 from detector.sightings import error_radius_m
 from maps.rules import default_rules
-from roaddamage.records import decisions
+from roaddamage.records import decisions, taking_back
 from roaddamage.records.audit import audited
+from roaddamage.records.joining import NEAR_M, near
 from roaddamage.records.models import Damage, Review
 from roaddamage.records.priorities import parts_of
 from roaddamage.web.access import REPAIR
@@ -23,9 +24,10 @@ PART_NAMES = {
     "severity": N_("severity"), "road": N_("importance of the road"), "growth": N_("growth"), "age": N_("age of the report"),
 }  # fmt: skip
 
+MOST_NEAR = 6
 FIELD_NAMES = {
     "state": N_("State"), "class_id": N_("Class"), "severity": N_("Size"), "rejected_as": N_("Rejected as"),
-    "assignee_id": N_("Assignee"), "due": N_("Due date"),
+    "assignee_id": N_("Assignee"), "due": N_("Due date"), "priority_set": N_("Priority"),
 }  # fmt: skip
 
 
@@ -44,29 +46,42 @@ def told(row: Damage) -> dict[str, object]:
 
 @require_safe
 def damage(request: HttpRequest, number: int) -> HttpResponse:
-    """One damage; the number of one that turned out to be another leads to that one."""
-    row = get_object_or_404(Damage.objects.select_related("best", "assignee"), pk=number)
-    seen_numbers = {row.pk}
-    while row.joined_into is not None and row.joined_into_id not in seen_numbers:
-        row = row.joined_into
-        seen_numbers.add(row.pk)
-    if row.pk != number:
-        return redirect("damage", row.pk)
+    """One damage; the page of one that turned out to be another leads to that one."""
+    row = get_object_or_404(Damage.objects.select_related("best", "assignee", "joined_into"), pk=number)
     audited(request.user, "damage.seen", str(row.pk))
+    reviews = list(row.reviews.select_related("by", "undone", "undone__by"))
+    names = {user.pk: user.get_full_name() or user.get_username() for user in User.objects.all()}
+    history = {
+        "damage": row, "reviews": reviews, "names": names, "field_names": FIELD_NAMES.items(),
+        "state_names": dict(Damage.State.choices), "rejected_as": decisions.REJECTED_AS,
+        "undoable": request.user.is_authenticated and _undoable(request.user, row, reviews),
+    }  # fmt: skip
+    if row.joined_into is not None:
+        return render(request, "web/damage_joined.html", history)
     sightings = list(row.sightings.select_related("drive").order_by("drive__begin", "time_s"))
     for one in sightings:
         one.pictures = [kind for kind in KINDS if picture_of(one, kind)]  # type: ignore[attr-defined]
-    reviews = list(row.reviews.select_related("by", "undone", "undone__by"))
-    names = {user.pk: user.get_full_name() or user.get_username() for user in User.objects.all()}
-    undoable = request.user.is_authenticated and _undoable(request.user, row, reviews)
     parts = parts_of(row, default_rules())
+    others = [(other, apart_m, _crop(other)) for other, apart_m in near(row, MOST_NEAR)]
     return render(request, "web/damage.html", {
-        **told(row), "sightings": sightings, "reviews": reviews, "names": names, "undoable": undoable,
-        "field_names": FIELD_NAMES.items(), "state_names": dict(Damage.State.choices),
+        **told(row), **history, "sightings": sightings,
         "parts_of_priority": [(PART_NAMES[name], points) for name, points in parts.items()],
+        "computed": sum(parts.values()), "near": others, "near_m": NEAR_M,
+        "said_priority": _last(reviews, Review.Kind.priority),
         "people": [(user.pk, names[user.pk]) for user in _people()],
         "joined": list(row.joined.values_list("pk", flat=True)),
     })  # fmt: skip
+
+
+def _crop(row: Damage) -> int | None:
+    """The sighting whose small picture tells a damage from its neighbours."""
+    return row.best.pk if row.best and picture_of(row.best, "crop") else None
+
+
+def _last(reviews: list[Review], kind: str) -> Review | None:
+    """The last decision of a kind that was not taken back."""
+    undone = {review.undone_id for review in reviews}
+    return next((one for one in reversed(reviews) if one.kind == kind and one.pk not in undone), None)
 
 
 def _people() -> list[User]:
@@ -76,7 +91,7 @@ def _people() -> list[User]:
 
 def _undoable(user: User, row: Damage, reviews: list[Review]) -> bool:
     """Whether the last decision on it is the user's own."""
-    last = decisions.last_of(user, row.pk)
+    last = taking_back.last_of(user, row.pk)
     undone = {review.undone_id for review in reviews}
-    latest = [one for one in reviews if one.kind in decisions.NEXT and one.pk not in undone]
+    latest = [one for one in reviews if one.kind in decisions.DECISIONS and one.pk not in undone]
     return last is not None and bool(latest) and latest[-1].pk == last.pk

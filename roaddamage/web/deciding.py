@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from detector.errors import N_
-from roaddamage.records import decisions
+from roaddamage.records import decisions, taking_back
 from roaddamage.records.decisions import Decision, DecisionError
 from roaddamage.records.models import Review
 from roaddamage.records.queue import QUEUES, Asked, waiting
@@ -29,6 +29,7 @@ def decision_of(form: QueryDict) -> Decision:
             box=box if box is None or len(box) == 4 else None,
             assignee=_user(form.get("assignee", "")),
             due=date.fromisoformat(form.get("due", "")) if form.get("due") else None,
+            priority=float(form.get("priority", "")) if form.get("priority") else None,
             comment=form.get("comment", "").strip(),
         )
     except ValueError as error:
@@ -50,10 +51,8 @@ def _user(text: str) -> int | None:
 def decide(request: HttpRequest, number: int) -> HttpResponse:
     """Decide on a damage, as it was when the person looked at it (`version`)."""
     try:
-        version = request.POST.get("version", "")
-        decided = decisions.decide(
-            number, _by(request), decision_of(request.POST), int(version) if version.isdigit() else None
-        )
+        decision = decision_of(request.POST)
+        decided = decisions.decide(number, _by(request), decision, numbered(request, "version"))
     except DecisionError as error:
         return _refused(request, error, number)
     return _done(request, decided)
@@ -62,10 +61,9 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 def undo(request: HttpRequest) -> HttpResponse:
     """Take back one's own last decision, on one damage where its `number` is given."""
-    text = request.POST.get("number", "")
-    number = int(text) if text.isdigit() else None
+    number = numbered(request, "number")
     try:
-        decided = decisions.undo(_by(request), number)
+        decided = taking_back.undo(_by(request), number)
     except DecisionError as error:
         return _refused(request, error, number)
     return _done(request, decided)
@@ -78,6 +76,12 @@ def comment(request: HttpRequest, number: int) -> HttpResponse:
         return _done(request, decisions.comment(number, _by(request), request.POST.get("comment", "")))
     except DecisionError as error:
         return _refused(request, error, number)
+
+
+def numbered(request: HttpRequest, name: str) -> int | None:
+    """A whole number that a form sent; None where it sent none."""
+    text = request.POST.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 13 else None
 
 
 def _by(request: HttpRequest) -> User:

@@ -16,7 +16,7 @@ from roaddamage.photos import discard, keep, photo_file
 from roaddamage.records.audit import audited
 from roaddamage.records.decisions import open_to
 from roaddamage.records.models import Review, Stop
-from roaddamage.records.work_lists import finish, take_back
+from roaddamage.records.repairs import finish, take_back
 from roaddamage.web.access import who
 from roaddamage.web.small_map import small_map
 from roaddamage.web.templating import say
