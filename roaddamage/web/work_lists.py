@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -14,11 +15,21 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from detector.classes import CLASSES
-from detector.errors import RoadDamageError
+from detector.errors import N_, RoadDamageError
 from detector.trajectory import LocalFrame
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Damage, WorkList
-from roaddamage.records.work_lists import MOST_STOPS, Plan, make_list, move, remove, sort_stops, waiting
+from roaddamage.records.work_lists import (
+    MOST_STOPS,
+    Plan,
+    WorkListError,
+    change,
+    make_list,
+    move,
+    remove,
+    sort_stops,
+    waiting,
+)
 from roaddamage.web.access import who
 from roaddamage.web.small_map import small_map
 from roaddamage.web.templating import say
@@ -68,25 +79,34 @@ class Filter(forms.Form):
         return areas
 
 
-class PlanForm(forms.Form):
-    """What the list is called, for whom, by when, and where the crew sets out."""
+class ListForm(forms.Form):
+    """What the list is called, for whom, by when."""
 
     title = forms.CharField(max_length=200)
     crew = forms.CharField(max_length=200, required=False)
     due = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
     note = forms.CharField(max_length=4000, required=False)
+
+    def plan(self) -> Plan:
+        """The plan of valid fields."""
+        given = self.cleaned_data
+        return Plan(given["title"], given["crew"], given["due"], given["note"])
+
+
+class PlanForm(ListForm):
+    """The same, and where the crew sets out."""
+
     start = forms.RegexField(
         r"^\s*-?\d{1,2}(\.\d+)?\s*[,、 ]\s*-?\d{1,3}(\.\d+)?\s*$", required=False, max_length=60
     )
 
     def plan(self) -> Plan:
         """The plan of valid fields."""
-        given = self.cleaned_data
-        start = None
-        if given["start"]:
-            lat, lon = (float(part) for part in given["start"].replace("、", ",").replace(",", " ").split())
-            start = (lon, lat)
-        return Plan(given["title"], given["crew"], given["due"], given["note"], start)
+        text = self.cleaned_data["start"]
+        if not text:
+            return super().plan()
+        lat, lon = (float(part) for part in text.replace("、", ",").replace(",", " ").split())
+        return replace(super().plan(), start=(lon, lat))
 
 
 @require_GET
@@ -138,6 +158,25 @@ def work_list(request: HttpRequest, number: int) -> HttpResponse:
     audited(request.user, "work_list.seen", str(number))
     done = sum(stop.done is not None for stop in stops)
     return render(request, "web/work_list.html", {"list": row, "stops": stops, "map": picture, "done": done})
+
+
+@require_POST
+def work_list_change(request: HttpRequest, number: int) -> HttpResponse:
+    """Change title, crew, due date and note."""
+    row, form = get_object_or_404(WorkList, pk=number), ListForm(request.POST)
+    try:
+        if not form.is_valid():
+            raise WorkListError(
+                N_(
+                    "A list needs a title of 200 letters at most, and its due date is a day; nothing was changed."
+                )
+            )
+        change(row, form.plan(), who(request))
+    except RoadDamageError as error:
+        messages.error(request, error.message(say))
+    else:
+        messages.success(request, say(N_("The work list is changed.")))
+    return redirect("work_list", number)
 
 
 @require_POST
