@@ -4,6 +4,7 @@ ROADDAMAGE_WORKSPACE      the workspace's folder (`--workspace`)
 DATABASE_URL              postgresql://user:password@host/name; without it SQLite in the workspace
 ROADDAMAGE_HOSTS          names and addresses by which browsers reach this server, comma-separated
 ROADDAMAGE_HTTPS          1 where it is reached by https (behind a proxy that says so): cookies are for https alone
+ROADDAMAGE_WEBHOOK_HOSTS  names inside the network whose addresses look as if they were outside, comma-separated
 ROADDAMAGE_TIMEZONE       the municipality's zone (Asia/Tokyo)
 ROADDAMAGE_EXPORT_DAYS    so many days files of exports are kept (30)
 """
@@ -155,6 +156,7 @@ if HTTPS:
     SECURE_HSTS_SECONDS = 30 * DAY_S
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "SAMEORIGIN"
+WEBHOOK_HOSTS = frozenset(host.strip() for host in os.environ.get("ROADDAMAGE_WEBHOOK_HOSTS", "").split(","))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 

@@ -22,6 +22,7 @@ from roaddamage.api import schemas
 from roaddamage.records import decisions
 from roaddamage.records.audit import audited
 from roaddamage.records.decisions import Decision, DecisionError
+from roaddamage.records.facts import damage_of
 from roaddamage.records.models import AuditEntry, Damage, Drive, Sighting, WorkList
 from roaddamage.records.selection import SelectionError, read
 from roaddamage.web import evidence
@@ -146,7 +147,7 @@ def me(request: HttpRequest) -> dict[str, Any]:
     tags=["damages"],
     url_name="damages",
 )
-@paginate(ByNumber, row_of=schemas.damage_of)
+@paginate(ByNumber, row_of=damage_of)
 def damages(request: HttpRequest, wanted: Query[Wanted]) -> QuerySet[Damage]:
     """Damages, by number."""
     told = wanted.dict(by_alias=True, exclude_none=True)
@@ -164,7 +165,7 @@ def damage(request: HttpRequest, number: int) -> dict[str, Any]:
     noted(who(request), "damage.seen", str(number))
     seen = row.sightings.select_related("drive").order_by("utc_s", "pk")
     missed = row.passages.filter(seen=False).select_related("drive").order_by("utc_s", "pk")
-    return schemas.damage_of(row) | {
+    return damage_of(row) | {
         "seen": [schemas.Seen.of(one, _pictures(one)) for one in seen],
         "missed": [schemas.Missed.of(one) for one in missed],
         "history": [schemas.Decided.of(one) for one in row.reviews.select_related("by")],

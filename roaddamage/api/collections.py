@@ -11,7 +11,8 @@ from django.db.models import Max, Min, Q, QuerySet
 
 from detector.errors import N_
 from maps.question import Bounds
-from roaddamage.api.schemas import DriveOut, damage_of
+from roaddamage.api.schemas import DriveOut
+from roaddamage.records.facts import damage_of
 from roaddamage.records.models import Drive
 from roaddamage.records.selection import Selection, exactly, within
 

@@ -26,6 +26,7 @@ from roaddamage.web import (
     reviewing,
     stops,
     tokens,
+    webhooks,
     upload_page,
     work_lists,
 )
@@ -92,6 +93,9 @@ urlpatterns = [
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/new/", tokens.token_new, name="token_new"),
     path("tokens/<int:number>/withdraw/", tokens.token_withdraw, name="token_withdraw"),
+    path("webhooks/", webhooks.webhooks, name="webhooks"),
+    path("webhooks/new/", webhooks.webhook_new, name="webhook_new"),
+    path("webhooks/<int:number>/change/", webhooks.webhook_change, name="webhook_change"),
     path("log/", audit_log.audit, name="audit"),
     path("log/log.csv", audit_log.audit_csv, name="audit_csv"),
     path("api/", api.urls),
