@@ -6,7 +6,7 @@ needs to know no language: `error.message(translate)`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 Translate = Callable[[str], str]
 """gettext's shape: an English message in, the shown language's message out."""
@@ -15,6 +15,26 @@ Translate = Callable[[str], str]
 def N_(message: str) -> str:  # noqa: N802  (gettext's own name for "translate this later")
     """Mark a message for the catalogues without translating it here."""
     return message
+
+
+REASONS = (
+    N_("Invalid data found when processing input"),
+    N_("No such file or directory"),
+    N_("Permission denied"),
+    N_("Input/output error"),
+    N_("No space left on device"),
+    N_("Read-only file system"),
+    N_("File name too long"),
+)
+"""What the system says most often; other reasons stay as it gives them."""
+
+
+def filled(template: str, values: Mapping[str, object], translate: Translate) -> str:
+    """A message's template with its values, both translated; of the values only `reason` is text of ours."""
+    told = dict(values)
+    if str(told.get("reason")) in REASONS:
+        told["reason"] = translate(str(told["reason"]))
+    return translate(template).format(**told)
 
 
 class RoadDamageError(Exception):
@@ -31,7 +51,7 @@ class RoadDamageError(Exception):
 
     def message(self, translate: Translate = str) -> str:
         """The message in the language of `translate`; English by default."""
-        return translate(self.template).format(**self.values)
+        return filled(self.template, self.values, translate)
 
 
 class FootageError(RoadDamageError):

@@ -17,6 +17,9 @@ from detector.video_drive import VideoDrive
 PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg"))
 LONGEST_NAME_BYTES = 80
 
+JUNK = frozenset(("$RECYCLE.BIN", "SYSTEM VOLUME INFORMATION", "LOST.DIR", "FOUND.000", "__MACOSX", "@EADIR"))
+"""Folders that computers and cameras put beside the footage, in capitals."""
+
 
 @dataclass(frozen=True)
 class Refused:
@@ -126,8 +129,12 @@ def _is_footage(file: Path, top: Path) -> bool:
     """Whether a file is footage: not hidden, and not evidence that an earlier run wrote."""
     if file.suffix.lower() not in SUFFIXES | PICTURE_SUFFIXES or not file.is_file():
         return False
-    hidden = any(part.startswith(".") for part in file.relative_to(top).parts)
-    return not hidden and not (file.parent.parent / "report.json").exists()
+    return not is_hidden(file, top) and not (file.parent.parent / "report.json").exists()
+
+
+def is_hidden(file: Path, top: Path) -> bool:
+    """Whether a file lies, below `top`, where a card's owner does not look: hidden, deleted, a system's own."""
+    return any(part.startswith(".") or part.upper() in JUNK for part in file.relative_to(top).parts)
 
 
 def _unique(stem: str, taken: set[str]) -> str:

@@ -10,6 +10,12 @@ from typing import Any
 
 from detector.errors import N_, ModelError
 
+NEEDS_CUDA = N_(
+    "A TensorRT engine is made and runs on CUDA only. Use --device cuda on a machine with an NVIDIA GPU,"
+    " or export to onnx or openvino."
+)
+CPU_ONLY = N_("{path} runs on the CPU only here, not on {device}. Use --device cpu.")
+
 
 @dataclass(frozen=True)
 class Form:
@@ -68,19 +74,12 @@ def check_runs(path: Path, form: str, wanted: str, device: str) -> str:
         return device
     if wanted == "auto":
         return "cpu"
-    raise ModelError(
-        N_("{path} runs on the CPU only here, not on {device}. Use --device cpu."), path=path, device=device
-    )
+    raise ModelError(CPU_ONLY, path=path, device=device)
 
 
 def engine_needs_cuda() -> ModelError:
     """The error of TensorRT without CUDA."""
-    return ModelError(
-        N_(
-            "A TensorRT engine is made and runs on CUDA only. Use --device cuda on a machine with an NVIDIA GPU,"
-            " or export to onnx or openvino."
-        )
-    )
+    return ModelError(NEEDS_CUDA)
 
 
 def _onnx_has_cuda() -> bool:

@@ -23,6 +23,8 @@ from detector.ultralytics_quiet import prepare
 DEFAULT_MODEL = Path(__file__).parent / "weights" / "roaddamage-2.pt"
 TASKS = ("detect", "segment")
 OVERLAP_IOU = 0.5
+NO_MEMORY = N_("{device} has too little memory for {count} pictures at once. Use --device cpu.")
+NO_DEVICE = N_("{device} was asked for, but this machine has {count} CUDA devices. Use --device cpu.")
 """Boxes of one class that overlap more than this are one (non-maximum suppression)."""
 
 
@@ -105,7 +107,7 @@ class Model:
             )
         except torch.cuda.OutOfMemoryError as error:
             raise ModelError(
-                N_("{device} has too little memory for {count} pictures at once. Use --device cpu."),
+                NO_MEMORY,
                 device=self.device,
                 count=len(images),
             ) from error
@@ -235,7 +237,7 @@ def _device(wanted: str) -> str:
     count = gpu_count()
     if index >= count:
         raise ModelError(
-            N_("{device} was asked for, but this machine has {count} CUDA devices. Use --device cpu."),
+            NO_DEVICE,
             device=wanted,
             count=count,
         )

@@ -34,6 +34,7 @@ from detector.vehicle import Vehicle
 from detector.video import Frame
 from detector.visibility import Inspector
 
+NO_OVERLAP = N_("The GPS log does not overlap the footage {path} in time. Check --gps-offset.")
 LOOKS = 24
 """Frames looked at beforehand to find the horizon."""
 CLOCK_SD_S = 0.2
@@ -153,7 +154,7 @@ def detect_drive(
     located_share = float(trajectory.covers(moments).mean())
     if not located_share:
         raise TelemetryError(
-            N_("The GPS log does not overlap the footage {path} in time. Check --gps-offset."),
+            NO_OVERLAP,
             path=drive.path,
         )
     with meter.stage("camera"):

@@ -20,6 +20,9 @@ from detector.telemetry.fixes import Fixes, joined
 from detector.trajectory import Trajectory
 from detector.video import Frame, VideoReader, still_frames
 
+NO_GPS = N_(
+    "No GPS in or for {path}: put its log ({kinds}) beside it under the same name, or give it with --gps."
+)
 LOST_SHARE = 0.02
 """A drive that lost more of its frames than this was read only in part."""
 
@@ -176,10 +179,7 @@ def _chapter_fixes(chapter: Chapter, hints: Hints, motion: Callable[[float, floa
     fixes = read_embedded(video.path, video.duration_s)
     if fixes is None:
         raise TelemetryError(
-            N_(
-                "No GPS in or for {path}: put its log ({kinds}) beside it under the same name, or"
-                " give it with --gps."
-            ),
+            NO_GPS,
             path=video.path,
             kinds=", ".join(suffix.removeprefix(".") for suffix in LOG_SUFFIXES),
         )

@@ -74,12 +74,17 @@ def cancel(job: Job, by: User) -> bool:
     return True
 
 
+def share_done(job: Job) -> float:
+    """How much of its way a job has behind it, from 0 to 1."""
+    return min(job.metres_done / job.metres_total, 1.0) if job.metres_total else 0.0
+
+
 def seconds_left(job: Job) -> float | None:
     """How long a running job will take yet, by what it took so far; None where that can't be told."""
-    if job.state != Job.State.running or job.started is None or job.metres_done < LEAST_TOLD_M:
+    left_m = job.metres_total - job.metres_done
+    if job.state != Job.State.running or job.started is None or job.metres_done < LEAST_TOLD_M or left_m <= 0:
         return None
     so_far_s = (timezone.now() - job.started).total_seconds()
-    left_m = max(job.metres_total - job.metres_done, 0.0)
     return so_far_s / job.metres_done * left_m if so_far_s > 0 else None
 
 

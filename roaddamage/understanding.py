@@ -40,7 +40,7 @@ def hints(offset_s: float) -> Hints:
 def understand(found: Footage, offset_s: float) -> tuple[dict[str, object], list[list[list[float]]]]:
     """What a drive is told to be before it runs, and its way; `problem` where it has no usable positions.
 
-    Beside `roaddamage.probe.facts`: `doubts` of the clock (problems), `shift_s` that the clocks were found to be
+    Beside `roaddamage.probe.facts`: `doubts` of the clock and `faults` of the files (problems), `shift_s` that the clocks were found to be
     apart without a person, and `track`, [time_s, lon, lat] a second.
     """
     told: dict[str, object]
@@ -59,6 +59,7 @@ def understand(found: Footage, offset_s: float) -> tuple[dict[str, object], list
             "driven_m": 0.0, "problem": problem(error, settings.WORKSPACE.footage),
         }  # fmt: skip
         ways = []
+    told["faults"] = [problem(fault, settings.WORKSPACE.footage) for fault in found.faults]
     if isinstance(found, VideoDrive):
         told |= {"other_cameras": found.others, "after_lost": found.after_lost}
     return told, ways

@@ -107,9 +107,33 @@ def test_the_table_names_no_address_that_is_not_there() -> None:
 
 
 def test_parts_of_pages_are_sent_to_the_log_in_as_a_whole(clients: dict[str, Client]) -> None:
-    for who, target in (("anonymous", "login"), ("one-time", "password")):
-        answer = clients[who].get(reverse("home"), headers={"HX-Request": "true"})
-        assert (answer.status_code, answer.headers["HX-Redirect"]) == (
-            401 if who == "anonymous" else 403,
-            reverse(target),
-        )
+    asked = {"HX-Request": "true", "HX-Current-URL": "http://testserver/drives/?page=2"}
+    for who, status, target in (
+        ("anonymous", 401, "/login/?next=/drives/%3Fpage%3D2"), ("one-time", 403, reverse("password"))
+    ):  # fmt: skip
+        answer = clients[who].get(reverse("queue"), headers=asked)
+        assert (answer.status_code, answer.headers["HX-Redirect"]) == (status, target)
+
+
+@pytest.mark.parametrize(
+    ("method", "referer", "back", "told"),
+    [
+        pytest.param("get", "", "/drives/1/", "もう一度ログインすると", id="a page"),
+        pytest.param(
+            "post", "http://testserver/drives/1/?a=b", "/drives/1/%3Fa%3Db", "保存されていません", id="a form"
+        ),
+        pytest.param(
+            "post", "https://elsewhere.example/x/", "/x/", "保存されていません", id="never elsewhere"
+        ),
+        pytest.param("post", "", "/", "保存されていません", id="a form from nowhere"),
+    ],
+)
+def test_who_is_logged_out_is_told_and_comes_back(
+    method: str, referer: str, back: str, told: str, clients: dict[str, Client]
+) -> None:
+    client = clients["anonymous"]
+    client.cookies["sessionid"] = "expired"
+    address = "/drives/1/" if method == "get" else "/drives/1/start/"
+    answer = getattr(client, method)(address, headers={"Referer": referer})
+    assert answer.headers["Location"] == f"/login/?next={back}"
+    assert told in client.get(answer.headers["Location"]).content.decode()

@@ -11,13 +11,13 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from conftest import until, until_served
 
 SETUP = """
 import sys
@@ -40,7 +40,7 @@ class Server:
     def ask(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None
     ) -> tuple[int, dict[str, str], str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=180)
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
         told = (
@@ -110,7 +110,12 @@ class Server:
         lines += [f"{name}: {value}" for name, value in self.patching(who, offset).items()]
         with socket.create_connection(("127.0.0.1", self.port)) as line:
             line.sendall("\r\n".join([*lines, "", ""]).encode() + data[:after])
-            time.sleep(0.5)
+            self.written(place)
+
+    def written(self, place: str) -> None:
+        """Wait until something of an upload is kept."""
+        file = self.folder / "uploads" / place[7:]
+        until(lambda: file.is_file() and file.stat().st_size, "bytes of an upload")
 
     def offset(self, who: dict[str, str], place: str) -> int:
         status, headers, _ = self.ask("HEAD", place, who | {"Tus-Resumable": "1.0.0"})
@@ -146,16 +151,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     ]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
-        for _ in range(300):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
+        until_served(port, process)
         yield Server(folder, port)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def test_an_upload_that_is_cut_goes_on_and_arrives_as_it_was(server: Server) -> None:
@@ -195,7 +195,7 @@ def test_a_forgotten_request_gives_way_to_a_new_one(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port)) as line:
         head = f"PATCH {place} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: {len(data)}\r\n{headers}\r\n"
         line.sendall(head.encode() + data[:100_000])
-        time.sleep(0.5)
+        server.written(place)
         there = server.offset(who, place)  # the first one is still open
         assert server.patch(who, place, there, data[there:])[0] == 204
 
@@ -247,6 +247,34 @@ def test_what_is_not_taken(
     assert answered == status
     assert part in text
     assert status == 201 or text
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "more", "status"),
+    [
+        pytest.param(0, 11, {}, 413, id="longer than declared"),
+        pytest.param(6, 5, {}, 413, id="past the end"),
+        pytest.param(0, 0, {"Content-Length": "99999999999"}, 413, id="said to be endless"),
+        pytest.param(0, 0, {"Transfer-Encoding": "chunked"}, 411, id="does not say"),
+        pytest.param(0, 10, {}, 204, id="as declared"),
+    ],
+)
+def test_no_more_is_written_than_was_declared(
+    server: Server, offset: int, size: int, more: dict[str, str], status: int
+) -> None:
+    who = server.log_in("one")
+    batch = server.batch(who)
+    _, place, _ = server.begin(who, batch, "a.gpx", 10)
+    headers = server.patching(who, offset) | more
+    assert server.ask("PATCH", place, headers, b"x" * size if size else None)[0] == status
+    assert server.offset(who, place) == (10 if status == 204 else 0)
+
+
+def test_pages_take_no_endless_body(server: Server) -> None:
+    for path in ("/login/", "/drives/1/log/", "/nowhere/"):
+        told = server.ask("POST", path, {"Content-Length": "99999999999", "Cookie": "language=en"})
+        assert told[0] == 413
+        assert "Too much was sent at once" in told[2]
 
 
 def test_names_never_lead_out_of_their_batch(server: Server) -> None:

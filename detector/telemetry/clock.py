@@ -32,6 +32,18 @@ class Tie(StrEnum):
     together = N_("taken to begin together")
 
 
+APART = N_(
+    "The GPS log does not overlap the video in time: the log runs from {log_start} to"
+    " {log_end}, the video from {video_start} to {video_end} (UTC). Give the log of this"
+    " trip, or correct a wrong clock with --gps-offset."
+)
+LONG_LOG = N_(
+    "The GPS log covers {log} s and the video {video} s, and the video does not say"
+    " when it began. Give --gps-offset: minus the seconds from the log's first fix"
+    " to the video's first frame."
+)
+"""Both errors tell `apart_s` too: the offset with which log and video begin together."""
+LEAST_OFFSET_S = 0.01
 LARGEST_SLIP_S, LEAST_SLIP_S = 90.0, 0.5
 """How far off a container's start time is looked for in the picture, and what is put down to rounding."""
 LONGEST_LOOK_S = 300.0
@@ -163,11 +175,8 @@ def _by_container(fixes: Fixes, start_utc_s: float, duration_s: float, hints: Hi
     hours = _zone_hours(fixes, zero_s, duration_s, hints.local_offset_s / 3600)
     if hours is None:
         raise TelemetryError(
-            N_(
-                "The GPS log does not overlap the video in time: the log runs from {log_start} to"
-                " {log_end}, the video from {video_start} to {video_end} (UTC). Give the log of this"
-                " trip, or correct a wrong clock with --gps-offset."
-            ),
+            APART,
+            apart_s=round(start_utc_s - float(fixes.utc_s[0]), 2),
             log_start=_text(float(fixes.utc_s[0])),
             log_end=_text(float(fixes.utc_s[-1])),
             video_start=_text(start_utc_s),
@@ -185,11 +194,8 @@ def _begin_together(fixes: Fixes, duration_s: float, offset_s: float) -> Fixes:
     first_s, last_s = float(fixes.utc_s[0]), float(fixes.utc_s[-1])
     if last_s - first_s > 1.5 * duration_s + SLACK_S and not offset_s:
         raise TelemetryError(
-            N_(
-                "The GPS log covers {log} s and the video {video} s, and the video does not say"
-                " when it began. Give --gps-offset: minus the seconds from the log's first fix"
-                " to the video's first frame."
-            ),
+            LONG_LOG,
+            apart_s=LEAST_OFFSET_S,
             log=round(last_s - first_s),
             video=round(duration_s),
         )

@@ -57,6 +57,12 @@ FORMATS = (
     "%Y%m%d %H%M%S",
 )
 
+NO_COLUMNS = N_(
+    "{path} has no columns that can be told to be latitude, longitude and time"
+    " (its headings: {headings}). Say which they are: --gps-columns"
+    " lat=HEADING,lon=HEADING,time=HEADING (known are {names})."
+)
+
 
 def read_csv(path: Path, columns: Mapping[str, str] | None = None) -> Fixes:
     """Fixes of a CSV, TSV or semicolon file with a heading row, in UTF-8, UTF-16 or Shift_JIS.
@@ -72,11 +78,7 @@ def read_csv(path: Path, columns: Mapping[str, str] | None = None) -> Fixes:
     first, separator, headings, found = _heading_row(lines, columns or {})
     if not {"lat", "lon"} <= found.keys() or not {"time", "time_s"} & found.keys():
         raise TelemetryError(
-            N_(
-                "{path} has no columns that can be told to be latitude, longitude and time"
-                " (its headings: {headings}). Say which they are: --gps-columns"
-                " lat=HEADING,lon=HEADING,time=HEADING (known are {names})."
-            ),
+            NO_COLUMNS,
             path=path,
             headings=", ".join(heading.strip()[:30] for heading in headings[:12]) or "-",
             names=", ".join(HEADINGS),

@@ -30,6 +30,7 @@ ACCESS: dict[str, frozenset[str]] = {
     "batch": DRIVES,
     "batch_progress": DRIVES,
     "batch_recognise": DRIVES,
+    "batch_start": DRIVES,
     "drives": DRIVES,
     "queue": DRIVES,
     "basemap_script": DRIVES,

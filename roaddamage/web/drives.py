@@ -7,9 +7,9 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from roaddamage.jobs import seconds_left, share_done
 from roaddamage.records.models import Drive, Job, Vehicle
 
 A_PAGE = 30
@@ -65,13 +65,7 @@ def open_jobs() -> dict[str, object]:
     States = Job.State  # noqa: N806
     jobs = Job.objects.filter(Q(state=States.running) | Q(state=States.queued)).select_related("drive", "by")
     shown = sorted(jobs[:MOST_OPEN], key=lambda job: (job.state != States.running, job.at))
-    return {"jobs": [(job, *progress(job)) for job in shown], "more": max(jobs.count() - MOST_OPEN, 0)}
-
-
-def progress(job: Job) -> tuple[float, float | None]:
-    """A job's share done, and the seconds it has left; None where that can't be told yet."""
-    share = min(job.metres_done / job.metres_total, 1.0) if job.metres_total else 0.0
-    if job.started is None or share < 0.02 or share >= 1.0:
-        return share, None
-    spent_s = (timezone.now() - job.started).total_seconds()
-    return share, max(spent_s, 0.0) * (1 - share) / share
+    return {
+        "jobs": [(job, share_done(job), seconds_left(job)) for job in shown],
+        "more": max(jobs.count() - MOST_OPEN, 0),
+    }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -21,6 +24,10 @@ POLICY = (
     " font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'; media-src 'self'; frame-src 'self'"
 )
 UNKNOWN = N_("A token is needed here. Each user makes tokens on the page Tokens.")
+LOGGED_OUT = N_("You are no longer logged in. Log in again to go on where you were.")
+NOT_KEPT = N_(
+    "You are no longer logged in, and what you sent last was not kept. Log in again, then send it once more."
+)
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
@@ -49,14 +56,27 @@ class Guard:
         if not request.user.is_authenticated:
             if for_programs(request):
                 return refused(401, say(UNKNOWN))
-            if request.headers.get("HX-Request"):  # a part of a page can't show the log-in
-                return HttpResponse(status=401, headers={"HX-Redirect": reverse("login")})
-            return redirect_to_login(request.get_full_path())
+            return _log_in(request)
         if not may(request.user, name):
             if must_change_password(request.user) and not for_programs(request):
                 return _elsewhere(request, reverse("password"))
             raise PermissionDenied
         return None
+
+
+def _log_in(request: HttpRequest) -> HttpResponse:
+    """To the log-in, and from there back to the page that the request came from."""
+    part, sent = bool(request.headers.get("HX-Request")), request.method not in ("GET", "HEAD")
+    if sent or settings.SESSION_COOKIE_NAME in request.COOKIES:
+        messages.warning(request, say(NOT_KEPT if sent else LOGGED_OUT))
+    if part or sent:
+        page = urlsplit(request.headers.get("HX-Current-URL" if part else "Referer", ""))
+        back = f"{page.path or reverse('home')}?{page.query}".rstrip("?")
+    else:
+        back = request.get_full_path()
+    response = redirect_to_login(back)
+    # A part of a page can't show the log-in.
+    return HttpResponse(status=401, headers={"HX-Redirect": response["Location"]}) if part else response
 
 
 def _elsewhere(request: HttpRequest, address: str) -> HttpResponse:

@@ -25,6 +25,10 @@ BAD = (
     N_("The request was not understood"),
     N_("It was incomplete or too large. Go back, load the page again and try once more."),
 )
+TOO_LONG = (
+    N_("Too much was sent at once"),
+    N_("Nothing was changed. A GPS log may have 50 MB and a photo 25 MB; footage goes by the upload page."),
+)
 FORGED = (
     N_("The page was too old"),
     N_("Nothing was changed. Go back, load the page again and send it once more; cookies must be allowed."),

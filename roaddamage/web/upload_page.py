@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from detector.errors import N_
+from detector.errors import N_, RoadDamageError
+from detector.footage import JUNK
 from roaddamage.batches import begin_batch, stalled, start
 from roaddamage.intake import KNOWN
+from roaddamage.jobs import enqueue
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Batch, Drive, Upload
 from roaddamage.web.access import DECIDE, groups_of, who
+from roaddamage.web.admission import PREFIX, free_bytes
 from roaddamage.web.templating import say
-from roaddamage.web.uploads import PREFIX, free_bytes
 
-BATCHES_SHOWN = 10
+BATCHES_SHOWN, MISSING_SHOWN = 10, 20
 
 
 @require_GET
@@ -28,6 +31,7 @@ def upload(request: HttpRequest) -> HttpResponse:
         "web/upload.html",
         {
             "begun": [row for row in rows if row[2]], "endpoint": PREFIX, "endings": ",".join(sorted(KNOWN)),
+            "junk": ",".join(sorted(JUNK)),
             "free_gb": free_bytes() / 1e9,
         },
     )  # fmt: skip
@@ -81,8 +85,10 @@ def batch_progress(request: HttpRequest, uid: str) -> HttpResponse:
 def _told(batch: Batch) -> dict[str, object]:
     arrived, files = _counts(batch)
     left = Upload.objects.filter(batch=batch.uid, state=Upload.State.arrived)
+    missing = Upload.objects.filter(batch=batch.uid, state=Upload.State.arriving).order_by("path")
     return {
         "batch": batch, "arrived": arrived, "files": files, "stalled": stalled(batch),
+        "missing": missing.values_list("path", flat=True)[:MISSING_SHOWN], "ready": len(_ready(batch)),
         "drives": batch.drives.select_related("vehicle").order_by("begin", "name"),
         "known": Drive.objects.filter(pk__in=batch.known),
         "unused": left.count() if batch.state == Batch.State.recognised else 0,
@@ -96,3 +102,20 @@ def batch_recognise(request: HttpRequest, uid: str) -> HttpResponse:
     if start(chosen, who(request)):
         audited(request.user, "upload.recognise", chosen.uid)
     return redirect("batch", uid=uid)
+
+
+def _ready(batch: Batch) -> list[Drive]:
+    """The drives of a batch that can be started as they are."""
+    found = batch.drives.filter(state=Drive.State.recognised).order_by("begin", "name")
+    return [drive for drive in found if "problem" not in drive.understood]
+
+
+@require_POST
+def batch_start(request: HttpRequest, uid: str) -> HttpResponse:
+    """Put every drive of a batch that can be started into the queue."""
+    for drive in _ready(_batch(request, uid)):
+        try:
+            enqueue(drive, who(request))
+        except RoadDamageError as error:
+            messages.error(request, error.message(say))
+    return redirect("drives")

@@ -1,18 +1,13 @@
 /* Sends files by the tus protocol, a few at a time; what was begun before goes on where it was. */
 'use strict';
 (() => {
-  const AT_ONCE = 3, ROWS = 40, CHUNK = 32 * 2 ** 20, KEPT_MS = 14 * 864e5;
+  const AT_ONCE = 3, CHUNK = 32 * 2 ** 20, KEPT_MS = 14 * 864e5, KNOWN_MS = 6e5;
   const DELAYS = [0, 1000, 3000, 5000, 10000, 20000, 30000, 60000, 60000, 60000];
   const box = document.getElementById('uploader');
   if (!box || !window.tus) return;
-  const word = box.dataset, at = (id) => document.getElementById(id);
-  const endings = word.endings.split(',');
-  const csrf = document.querySelector('#then input[name=csrfmiddlewaretoken]').value;
-  let items = [], paused = false, batch = '', rate = [];
-
-  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-  const useful = (path) => endings.includes(path.slice(path.lastIndexOf('.')).toLowerCase()) &&
-    !path.split('/').some((part) => part.startsWith('.'));
+  const word = box.dataset, at = (id) => document.getElementById(id), token = document.querySelector('#then input[name=csrfmiddlewaretoken]');
+  const { show: list, fill } = window.roadUploadList(word);
+  let items = [], paused = false, out = false, over = false, batch = '';
 
   // What the browser remembers of uploads; where it has no room for that, the upload goes on without.
   const kept = tus.defaultOptions.urlStorage;
@@ -25,40 +20,57 @@
   kept.findAllUploads().then((all) => all.forEach((one) => {
     if (Date.now() - new Date(one.creationTime) > KEPT_MS) kept.removeUpload(one.urlStorageKey);
   }));
-
   const mark = (item) => `rd-${word.user}-${item.path}-${item.file.size}-${item.file.lastModified}`;
-
-  function seconds(total) {
-    if (total >= 3600) return fill(word.hours, { hours: Math.floor(total / 3600), minutes: Math.round(total % 3600 / 60) });
-    if (total >= 90) return fill(word.minutes, { minutes: Math.round(total / 60) });
-    return fill(word.seconds, { seconds: Math.max(1, Math.round(total)) });
-  }
-  const gb = (bytes) => (bytes / 1e9).toLocaleString(document.documentElement.lang,
-    bytes < 1e10 ? { minimumFractionDigits: 2, maximumFractionDigits: 2 } : { maximumFractionDigits: 0 });
+  const some = (...states) => items.some((item) => states.includes(item.state));
 
   function note(text) {
     at('note').textContent = text;
     at('note').hidden = !text;
   }
+  function show() {
+    list(items, paused);
+    at('pause').hidden = paused || over;
+    at('resume').hidden = !paused || out;
+    at('stop').hidden = over;
+  }
 
-  async function chosen(found) {
-    const fresh = found.filter((one) => useful(one.path));
-    const left = found.length - fresh.length;
-    if (!fresh.length) {
-      at('going').hidden = false;
-      note(word.none);
-      return;
-    }
+  function take(fresh, useless, unread) {
     const had = new Set(items.map(mark));
+    at('going').hidden = false;
     fresh.forEach((one) => {
       const item = { ...one, sent: 0, state: one.file.size ? 'waiting' : 'refused', told: one.file.size ? '' : word.empty };
       if (!had.has(mark(item))) items.push(item);
     });
-    at('going').hidden = false;
-    note(left ? fill(word.useless, { count: left }) : '');
-    if (!batch && !await begun()) return;
-    pump();
+    const said = [unread ? fill(word.unread, { count: unread }) : '', useless ? fill(word.useless, { count: useless }) : ''];
+    note([fresh.length ? '' : word.none, ...said].filter(Boolean).join(' '));
+    if (some('waiting')) goOn();
+    else show();
   }
+
+  // Whether the server still knows who this is; the form's token is then as new as the log-in.
+  async function known() {
+    const answer = await fetch(window.location.pathname).catch(() => null);
+    if (!answer || answer.status >= 500) return 'away';
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html'), fresh = page.getElementById('uploader');
+    if (!fresh) return 'out';
+    if (fresh.dataset.user !== word.user) window.location.reload();
+    token.value = page.querySelector('#then input[name=csrfmiddlewaretoken]').value;
+    return 'in';
+  }
+  // Logging in again stays on this page, which alone has the files that were chosen.
+  function logIn() {
+    paused = out = true;
+    at('out').hidden = false;
+    at('log-in').src = word.login;
+    show();
+    at('out').scrollIntoView();
+  }
+  at('log-in').addEventListener('load', async () => {
+    if (!out || await known() !== 'in') return;
+    out = false;
+    at('out').hidden = true;
+    goOn();
+  });
 
   // The batch that these files were begun in, if the server still knows it; else a new one.
   async function begun() {
@@ -68,21 +80,32 @@
       const answer = await fetch(before.uploadUrl, { method: 'HEAD', headers: { 'Tus-Resumable': '1.0.0' } }).catch(() => null);
       if (answer && answer.ok) {
         batch = before.metadata.batch;
-        return true;
+        return;
       }
       if (answer && answer.status === 404) await kept.removeUpload(before.urlStorageKey);
     }
     const bytes = items.reduce((sum, item) => sum + item.file.size, 0);
-    const answer = await fetch(word.begin, { method: 'POST', headers: { 'X-CSRFToken': csrf }, body: new URLSearchParams({ bytes }) })
+    const answer = await fetch(word.begin, { method: 'POST', headers: { 'X-CSRFToken': token.value }, body: new URLSearchParams({ bytes }) })
       .catch(() => null);
-    const told = answer && answer.headers.get('Content-Type').startsWith('application/json') ? await answer.json() : {};
+    const told = answer && (answer.headers.get('Content-Type') || '').startsWith('application/json') ? await answer.json() : {};
     batch = told.batch || '';
-    if (!batch) {
-      note(told.error || word.again);
-      paused = true;
-      show();
+    if (!batch) note(told.error || word.again);
+  }
+
+  async function goOn() {
+    paused = true;
+    show();
+    const who = await known();
+    if (who === 'out') {
+      logIn();
+      return;
     }
-    return Boolean(batch);
+    if (who === 'in' && !batch) await begun();
+    if (who === 'away') note(word.again);
+    if (!batch || who === 'away') return;
+    paused = false;
+    items.forEach((item) => { if (item.state === 'failed') item.state = 'waiting'; });
+    pump();
   }
 
   function pump() {
@@ -91,8 +114,9 @@
       if (items.filter((one) => one.state === 'going').length >= AT_ONCE) break;
       if (item.state === 'waiting') send(item);
     }
+    over = !some('going', 'waiting', 'failed');
     show();
-    if (!items.some((one) => ['going', 'waiting', 'failed'].includes(one.state))) finished();
+    if (over) finished();
   }
 
   async function send(item) {
@@ -112,13 +136,7 @@
         item.sent = sent;
         item.told = '';
       },
-      onError: (error) => {
-        const answer = error.originalResponse, status = answer ? answer.getStatus() : 0;
-        item.state = status >= 400 && status < 500 && status !== 401 ? 'refused' : 'failed';
-        item.told = answer && answer.getBody() || word.again;
-        pump();
-        failed();
-      },
+      onError: (error) => failed(item, error.originalResponse),
       onSuccess: () => {
         item.state = 'done';
         item.sent = item.file.size;
@@ -131,103 +149,35 @@
     if (item.state === 'going') item.upload.start();
   }
 
-  function failed() {
-    const count = items.filter((item) => item.state === 'failed').length;
-    if (!count || items.some((item) => item.state === 'going')) return;
-    note(fill(word.failed, { count }));
+  function failed(item, answer) {
+    const status = answer ? answer.getStatus() : 0;
+    item.state = status >= 400 && status < 500 && status !== 401 ? 'refused' : 'failed';
+    item.told = answer && answer.getBody() || word.again;
+    pump();
+    if (status === 401 && !out) logIn();
+    if (out || some('going') || !some('failed')) return;
+    note(fill(word.failed, { count: items.filter((one) => one.state === 'failed').length }));
     paused = true;
     show();
   }
 
-  function finished() {
-    const form = at('then');
-    if (!items.some((item) => item.state === 'done')) return;
+  async function finished() {
+    const form = at('then'), done = items.filter((item) => item.state === 'done').length;
+    if (!done) return;
     form.action = word.recognise.replace('UID', batch);
-    if (items.some((item) => item.state === 'refused')) {
+    if (done < items.length) {
       form.querySelector('button').hidden = false;
-      note(word.all);
-      return;
-    }
-    items = [];
-    form.submit();
+      note(fill(word.all, { count: done, bad: items.length - done }));
+    } else if (await known() === 'in') {
+      items = [];
+      form.submit();
+    } else logIn();
   }
 
-  function show() {
-    const bytes = items.reduce((sum, item) => sum + item.file.size, 0), sent = items.reduce((sum, item) => sum + item.sent, 0);
-    const now = performance.now();
-    rate = [...rate.filter(([when]) => now - when < 15000), [now, sent]];
-    const [[first, from]] = rate, speed = now - first > 1500 ? (sent - from) / (now - first) * 1000 : 0;
-    const done = items.filter((item) => item.state === 'done').length;
-    let text = fill(word.total, { done: gb(sent), total: gb(bytes), count: done, files: items.length });
-    if (speed > 0 && !paused && sent < bytes) text += ` · ${fill(word.left, { time: seconds((bytes - sent) / speed) })}`;
-    at('total').textContent = text;
-    at('bar').value = bytes ? sent / bytes : 0;
-    at('pause').hidden = paused || done === items.length;
-    at('resume').hidden = !paused;
-    rows();
-  }
-
-  const shown = new Map();
-  function rows() {
-    const order = ['refused', 'failed', 'going', 'waiting'];
-    const wanted = order.flatMap((state) => items.filter((item) => item.state === state)).slice(0, ROWS);
-    for (const [item, row] of shown) {
-      if (!wanted.includes(item)) {
-        row.remove();
-        shown.delete(item);
-      }
-    }
-    wanted.forEach((item) => {
-      if (!shown.has(item)) {
-        const row = document.createElement('li');
-        row.append(document.createElement('span'), document.createElement('progress'), document.createElement('em'));
-        row.children[0].textContent = item.path;
-        row.children[1].setAttribute('aria-label', item.path);
-        at('list').append(row);
-        shown.set(item, row);
-      }
-      const row = shown.get(item);
-      row.className = item.state;
-      row.children[1].value = item.file.size ? item.sent / item.file.size : 0;
-      row.children[1].hidden = item.state === 'refused';
-      row.children[2].textContent = item.told || (item.state === 'waiting' ? word.waiting : `${gb(item.sent)} / ${gb(item.file.size)} GB`);
-    });
-    const more = items.filter((item) => order.includes(item.state)).length - wanted.length;
-    at('list').dataset.more = more > 0 ? fill(word.more, { count: more }) : '';
-  }
-
-  at('files').addEventListener('change', (event) => {
-    chosen([...event.target.files].map((file) => ({ file, path: file.name })));
-    event.target.value = '';
+  window.roadChosen(box, take, () => {
+    at('going').hidden = false;
+    note(word.reading);
   });
-  at('folder').addEventListener('change', (event) => {
-    chosen([...event.target.files].map((file) => ({ file, path: file.webkitRelativePath || file.name })));
-    event.target.value = '';
-  });
-
-  async function inside(entry, path) {
-    if (entry.isFile) return [{ file: await new Promise((ok, no) => entry.file(ok, no)), path: path + entry.name }];
-    const reader = entry.createReader(), found = [];
-    for (;;) { // a reader gives a hundred or so at a time
-      const some = await new Promise((ok, no) => reader.readEntries(ok, no));
-      if (!some.length) return found;
-      for (const one of some) found.push(...await inside(one, `${path}${entry.name}/`));
-    }
-  }
-  const drop = at('drop');
-  ['dragenter', 'dragover'].forEach((kind) => box.addEventListener(kind, (event) => {
-    event.preventDefault();
-    drop.classList.add('over');
-  }));
-  ['dragleave', 'drop'].forEach((kind) => box.addEventListener(kind, () => drop.classList.remove('over')));
-  box.addEventListener('drop', async (event) => {
-    event.preventDefault();
-    const entries = [...event.dataTransfer.items].map((one) => one.webkitGetAsEntry && one.webkitGetAsEntry()).filter(Boolean);
-    const found = [];
-    for (const entry of entries) found.push(...await inside(entry, '').catch(() => []));
-    chosen(found);
-  });
-
   at('pause').addEventListener('click', () => {
     paused = true;
     items.filter((item) => item.state === 'going').forEach((item) => {
@@ -236,24 +186,22 @@
     });
     show();
   });
-  async function goOn() {
-    if (!paused) return;
-    paused = false;
-    rate = [];
+  at('resume').addEventListener('click', () => {
     note('');
-    items.forEach((item) => { if (item.state === 'failed') item.state = 'waiting'; });
-    if (!batch && !await begun()) return;
-    pump();
-  }
-  at('resume').addEventListener('click', goOn);
-  window.addEventListener('online', () => { if (items.some((item) => item.state === 'failed')) goOn(); });
+    goOn();
+  });
+  const back = () => { if (!document.hidden && !out && some('failed') && !some('going')) goOn(); };
+  window.addEventListener('online', back);
+  document.addEventListener('visibilitychange', back);
   at('stop').addEventListener('click', async () => {
+    if (!window.confirm(word.sure)) return;
     paused = true;
     const going = items.filter((item) => item.upload && ['going', 'waiting', 'failed'].includes(item.state));
     items = [];
     await Promise.all(going.map((item) => item.upload.abort(true).catch(() => null)));
     window.location.reload();
   });
-  window.addEventListener('beforeunload', (event) => { if (items.some((item) => item.state === 'going')) event.preventDefault(); });
+  window.addEventListener('beforeunload', (event) => { if (some('going')) event.preventDefault(); });
   setInterval(() => { if (items.length) show(); }, 500);
+  setInterval(() => { if (some('going')) known(); }, KNOWN_MS); // a long upload keeps its log-in
 })();
