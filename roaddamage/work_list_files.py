@@ -22,12 +22,13 @@ from maps.texts import UTF_8, printable, safe_text
 from roaddamage.records.models import Damage, Stop, WorkList
 from roaddamage.web.evidence import picture_of
 from roaddamage.web.small_map import ways_around
+from roaddamage.whereabouts import on_road
 
 PICTURE_PX = 1000
 ROOM_DEG = 0.004
 """Roads are drawn so far around the stops; more than a damage's map reaches."""
 HEADINGS = (
-    N_("stop"), N_("damage"), N_("class"), N_("class name"), N_("severity"), N_("road"), N_("latitude"), N_("longitude"),
+    N_("stop"), N_("damage"), N_("class"), N_("class name"), N_("severity"), N_("road"), N_("chainage (m)"), N_("latitude"), N_("longitude"),
     N_("length (m)"), N_("width (m)"), N_("area (m²)"), N_("priority (of 100)"), N_("due"), N_("state"), N_("done"),
     N_("note"),
 )  # fmt: skip
@@ -59,7 +60,7 @@ def as_gpx(work_list: WorkList, translate: Translate) -> str:
     route = gpxpy.gpx.GPXRoute(name=printable(work_list.title), description=printable(work_list.note))
     for stop in stops_of(work_list):
         damage, name = stop.damage, name_of(stop, translate)
-        road = printable(damage.road) or None
+        road = printable(on_road(damage, translate)) or None
         document.waypoints.append(
             gpxpy.gpx.GPXWaypoint(
                 round(damage.lat, 7), round(damage.lon, 7), name=name, description=road, symbol="Flag, Red"
@@ -80,7 +81,8 @@ def as_csv(work_list: WorkList, translate: Translate) -> bytes:
         done = timezone.localtime(stop.done).isoformat(timespec="minutes") if stop.done else ""
         writer.writerow([
             stop.place, one.pk, CLASSES[one.class_id].code, translate(CLASSES[one.class_id].name),
-            translate(SEVERITIES[one.severity]), safe_text(printable(one.road)), f"{one.lat:.7f}", f"{one.lon:.7f}",
+            translate(SEVERITIES[one.severity]), safe_text(printable(one.road)),
+            "" if one.chainage_m is None else f"{one.chainage_m:.1f}", f"{one.lat:.7f}", f"{one.lon:.7f}",
             f"{one.length_m:.2f}", f"{one.width_m:.2f}", "" if one.area_m2 is None else f"{one.area_m2:.2f}",
             f"{one.priority:.1f}", work_list.due or "", translate(str(Damage.State(one.state).label)), done,
             safe_text(printable(stop.note)),

@@ -19,6 +19,8 @@ from roaddamage.records.priorities import parts_of
 from roaddamage.web.access import REPAIR
 from roaddamage.web.evidence import KINDS, picture_of
 from roaddamage.web.place import HALF_M, place_of
+from roaddamage.web.templating import say
+from roaddamage.whereabouts import why_road
 
 PART_NAMES = {
     "severity": N_("severity"), "road": N_("importance of the road"), "growth": N_("growth"), "age": N_("age of the report"),
@@ -66,6 +68,7 @@ def damage(request: HttpRequest, number: int) -> HttpResponse:
     return render(request, "web/damage.html", {
         **told(row), **history, "sightings": sightings,
         "parts_of_priority": [(PART_NAMES[name], points) for name, points in parts.items()],
+        "road_part": PART_NAMES["road"], "why_road": why_road(row, default_rules(), say),
         "computed": sum(parts.values()), "near": others, "near_m": NEAR_M,
         "said_priority": _last(reviews, Review.Kind.priority),
         "people": [(user.pk, names[user.pk]) for user in _people()],

@@ -1,0 +1,51 @@
+"""Whereabouts: on which road a damage lies, in words, and what that road counts for its priority."""
+
+from __future__ import annotations
+
+from detector.errors import N_, Translate
+from maps.rules import Rules
+from roaddamage.records.models import Damage
+
+OSM_KINDS = {
+    "motorway": N_("motorway"), "trunk": N_("trunk road"), "primary": N_("primary road"),
+    "secondary": N_("secondary road"), "tertiary": N_("tertiary road"), "unclassified": N_("minor road"),
+    "residential": N_("residential road"), "living_street": N_("living street"), "service": N_("service road"),
+    "track": N_("track"),
+}  # fmt: skip
+"""What OpenStreetMap's kinds are called; a ledger's own are called what they are."""
+
+
+def on_road(row: Damage, translate: Translate) -> str:
+    """The road and how far along it the damage lies; "" where it lies on none."""
+    if row.chainage_m is None:
+        return row.road
+    return translate(N_("{road}, {metres} m from its start")).format(
+        road=row.road, metres=f"{row.chainage_m:,.0f}"
+    )
+
+
+def kind_of_road(kind: str, translate: Translate) -> str:
+    """What a kind of road is called."""
+    base = kind.removesuffix("_link")
+    name = translate(OSM_KINDS[base]) if base in OSM_KINDS else kind
+    return translate(N_("ramp of a {road}")).format(road=name) if base in OSM_KINDS and base != kind else name
+
+
+def why_road(row: Damage, rules: Rules, translate: Translate) -> str:
+    """Why the road's part of a damage's priority is what it is."""
+    own = rules.priority
+    share = f"{100 * own.carried(row.road_kind, row.traffic):.0f}"
+    if row.traffic is not None:
+        text = translate(N_("{count} vehicles a day: {share} % of the road's part (all of it from {full})"))
+        return text.format(count=f"{row.traffic:,.0f}", share=share, full=f"{own.traffic_full:,.0f}")
+    if row.chainage_m is None:
+        return translate(N_("on no known road: {share} % of the road's part")).format(share=share)
+    if not row.road_kind:
+        return translate(N_("kind of road not known: {share} % of the road's part")).format(share=share)
+    kind = kind_of_road(row.road_kind, translate)
+    if own.counted_as(row.road_kind) == "other" and row.road_kind != "other":
+        text = translate(
+            N_("{kind}, which has no value of its own in the rules: {share} % of the road's part")
+        )
+        return text.format(kind=kind, share=share)
+    return translate(N_("{kind}: {share} % of the road's part")).format(kind=kind, share=share)
