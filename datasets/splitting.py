@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from datasets.dataset import PARTS, DatasetError, Floats, Picture
+from datasets.dataset import PARTS, WHOLE, DatasetError, Floats, Picture
 from datasets.likeness import hashes_of, near_pairs, nearest_pair
 from detector.classes import CLASSES, CODES
 from detector.errors import N_, Translate
@@ -100,6 +100,8 @@ def split(
 ) -> tuple[tuple[Picture, ...], Leakage]:
     """The pictures with their parts, and what the split is worth; same pictures and seed, same split.
 
+    What nobody labelled, but a model proposed, gets no part.
+
     `test` and `val` are shares of the pictures and, as well as whole groups allow, of each class's boxes. With
     `anew` the parts that pictures have are forgotten. Raises DatasetError for shares that can be none, and
     where there are fewer groups than parts.
@@ -107,6 +109,11 @@ def split(
     shares = {"train": 1 - test - val, "val": val, "test": test}
     if min(test, val) < 0 or shares["train"] <= 0:
         raise DatasetError(N_("--test and --val are shares of 1 that must leave some for training."))
+    waiting = [one.proposed for one in pictures]
+    proposed, pictures = (
+        [one for one, waits in zip(pictures, waiting, strict=True) if waits is wanted]
+        for wanted in (True, False)
+    )
     if anew:
         pictures = [replace(one, part="") for one in pictures]
     groups, tied = _groups(pictures, by)
@@ -125,7 +132,8 @@ def split(
         )
     parts = _assigned(pictures, groups, {part: shares[part] for part in wanted}, seed)
     placed = tuple(replace(one, part=part) for one, part in zip(pictures, parts, strict=True))
-    return placed, _leakage(placed, groups, by, tied)
+    turns = {True: iter(proposed), False: iter(placed)}
+    return tuple(next(turns[waits]) for waits in waiting), _leakage(placed, groups, by, tied)
 
 
 def _groups(pictures: Sequence[Picture], by: str) -> tuple[list[list[int]], int]:
@@ -268,7 +276,7 @@ def counted(pictures: Iterable[Picture]) -> dict[str, int]:
     for one in pictures:
         counts["pictures"] += 1
         counts["partly"] += one.judged is not None
-        counts["clean"] += one.judged is None and not len(one.class_id)
+        counts["clean"] += one.labelled == WHOLE and not len(one.class_id)
         for class_id in one.class_id.tolist():
             counts[CODES[class_id]] += 1
         sources[one.source] += 1

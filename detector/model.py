@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,10 @@ from detector.reliability import read_reliability
 from detector.ultralytics_quiet import prepare
 
 DEFAULT_MODEL = Path(__file__).parent / "weights" / "roaddamage-2.pt"
-TASKS = ("detect", "segment")
-OVERLAP_IOU = 0.5
 NO_MEMORY = N_("{device} has too little memory for {count} pictures at once. Use --device cpu.")
 NO_DEVICE = N_("{device} was asked for, but this machine has {count} CUDA devices. Use --device cpu.")
+TASKS = ("detect", "segment")
+OVERLAP_IOU = 0.5
 """Boxes of one class that overlap more than this are one (non-maximum suppression)."""
 
 
@@ -113,6 +115,30 @@ class Model:
             ) from error
         return [_detections(result, self._class_ids) for result in results]
 
+    def embed(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """What the backbone makes of each picture, (H, W, 3) uint8 RGB, averaged over it: (n, d).
+
+        Pictures that look alike to the model lie near one another. Raises ModelError for an exported form: its inner
+        layers can't be reached.
+        """
+        layers = getattr(self._yolo.model, "yaml", None)
+        if layers is None:
+            raise ModelError(
+                N_(
+                    "{name} is an exported form; what it makes of a picture can't be read. Give the checkpoint."
+                ),
+                name=self.name,
+            )
+        vectors = self._yolo.predict(
+            [np.ascontiguousarray(image[..., ::-1]) for image in images],
+            imgsz=self.image_px,
+            device=self.device,
+            embed=[len(layers["backbone"]) - 1],
+            batch=len(images),
+            verbose=False,
+        )
+        return np.stack([one.cpu().numpy() for one in vectors]).astype(np.float32)
+
 
 def _detections(result: Any, class_ids: NDArray[np.int64]) -> Detections:
     """What ultralytics found in one picture, in our terms."""
@@ -178,6 +204,10 @@ def checked_yolo(path: Path) -> Any:
     """Ultralytics' model of a checkpoint, from which no code can run. Raises ModelError for another file."""
     from ultralytics.models import YOLO
 
+    if not path.is_file():  # it would be looked for on the internet
+        raise ModelError(
+            N_("The model {path} can't be read: {reason}."), path=path, reason=os.strerror(ENOENT)
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the file's inner format; what matters is raised

@@ -79,8 +79,8 @@ def errors_said(translate: Translate, folder: Path | None = None) -> Iterator[No
 @contextmanager
 def working(
     translate: Translate, folder: Path | None = None, things: str = N_("pictures")
-) -> Iterator[Callable[[int, int], None]]:
-    """`errors_said`, and a bar on standard error that is told things done, and all there are."""
+) -> Iterator[Callable[[int, int | None], None]]:
+    """`errors_said`, and a bar on standard error that is told things done, and all there are (None: not known)."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

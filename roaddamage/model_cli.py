@@ -307,13 +307,16 @@ def _show(told: Comparison, language: str) -> None:
 def rollback(
     workspace: Annotated[Path, WORKSPACE] = Path("workspace"),
     reason: Annotated[str, typer.Option(metavar="TEXT", help=N_("Why; it is kept."))] = "",
+    past_missing: Annotated[
+        bool, typer.Option("--past-missing", help=N_("Pass over models whose files are gone."))
+    ] = False,
 ) -> None:
     """Roll back."""
     from roaddamage.models import Models
 
     translate = translation(preferred_language())
     with errors_said(translate):
-        path = Models(workspace).rollback(reason)
+        path = Models(workspace).rollback(reason, past_missing=past_missing)
     typer.echo(translate(N_("In use now: {path}")).format(path=path.absolute()))
 
 

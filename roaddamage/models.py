@@ -100,18 +100,28 @@ class Models:
             )
         return path
 
-    def rollback(self, reason: str = "") -> Path:
-        """Return to the model before the one in use. Raises PromotionError where there is none before."""
+    def rollback(self, reason: str = "", *, past_missing: bool = False) -> Path:
+        """Return to the model before the one in use; `past_missing` passes over those whose files are gone.
+
+        Raises PromotionError where there is none before, or, without that, its file is gone.
+        """
         with self._changing():
             events = self.history()
             names = in_use(events)
             if not names:
                 raise PromotionError(N_("Nothing was promoted here: the package's model is in use already."))
-            before = names[-2] if len(names) > 1 else ""
+            earlier = ["", *names[:-1]]
+            while past_missing and earlier[-1] and not self._path(earlier[-1]).is_file():
+                earlier.pop()
+            before = earlier[-1]
             path = self._path(before) if before else DEFAULT_MODEL
             if not path.is_file():
                 raise PromotionError(
-                    N_("The model before, {path}, is gone. Restore it from a backup."), path=path
+                    N_(
+                        "The model before, {path}, is gone. Restore it from a backup, or give --past-missing to return"
+                        " to the last one that is there."
+                    ),
+                    path=path,
                 )
             self._write([*events, Event(_now(), _user(), "rollback", before, reason=reason)])
         return path
@@ -244,8 +254,8 @@ def in_use(events: list[Event]) -> list[str]:
     for one in events:
         if one.kind == "promotion":
             names.append(one.model)
-        elif names:
-            names.pop()
+        else:  # to the model named; "" is the package's, before all others
+            del names[names.index(one.model) + 1 if one.model in names else 0 :]
     return names
 
 

@@ -24,12 +24,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from datasets.dataset import Dataset, DatasetError, known_lines
+from datasets.dataset import Dataset, DatasetError, Picture, known_lines
 from detector.classes import CODES
 from detector.errors import N_, ModelError, OutputTakenError, RoadDamageError
 from detector.model import Model, checked_yolo
 from detector.reliability import write_reliability
 from detector.ultralytics_quiet import prepare
+from training.checkpoints import FOLDER, forget_after, keep, taken_up
 from training.logs import loggers
 from training.promotion import seen_file, write_seen
 from training.reliability import fit_on
@@ -86,7 +87,10 @@ def train(
     for a log that can't be kept, SettingError for what ultralytics does not know, OutputTakenError for a folder
     that holds something else, or a run with other data or settings.
     """
-    parts = {name: dataset.part(name) for name in ("train", "val")}
+    parts = {
+        name: tuple(one for one in dataset.part(name) if one.known is None or len(one.known))
+        for name in ("train", "val")
+    }
     for name, pictures in parts.items():
         if not pictures:
             raise DatasetError(
@@ -95,25 +99,29 @@ def train(
                 part=name,
             )
     model_path, record = out / "model.pt", _record(dataset, settings)
-    if _begun(out, record) and model_path.exists():
+    record["begun"] = _begun(out, record) or record["begun"]
+    if model_path.exists():
         return model_path
     prepare()
     _check_settings(settings)
     callbacks = loggers(settings.logs, out.resolve(), record["settings"])
-    last = out / "yolo" / "weights" / "last.pt"
-    yolo = checked_yolo(last) if last.exists() else start(settings)
+    last = taken_up(out / "yolo")
+    yolo = checked_yolo(last) if last else start(settings)
     out.mkdir(parents=True, exist_ok=True)
-    (out / RUN).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    data = _write_lists(out, dataset)
-    for log in callbacks:
-        yolo.add_callback("on_fit_epoch_end", log)
-        yolo.add_callback("on_train_end", log.finished)
-    yolo.add_callback("on_train_start", quick_on_cpu)
-    arguments = {"resume": True} if last.exists() else _arguments(out, data, settings)
-    with _told(yolo, out, settings, on_progress):
-        yolo.train(**arguments)
-    trained = out / "yolo" / "weights" / "best.pt"
-    trained = trained if trained.exists() else last
+    _write_record(out, record)
+    done = yolo.ckpt["epoch"] + 1 if last else 0
+    if not last or done < yolo.ckpt["train_args"]["epochs"]:
+        data, trainer = _write_lists(out, dataset, parts)
+        for log in callbacks:
+            yolo.add_callback("on_fit_epoch_end", log)
+            yolo.add_callback("on_train_end", log.finished)
+        yolo.add_callback("on_train_start", quick_on_cpu)
+        yolo.add_callback("on_model_save", keep)
+        forget_after(out / "yolo" / "results.csv", done)
+        arguments = {"resume": True} if last else _arguments(out, data, settings)
+        with _told(yolo, out, settings, on_progress):
+            yolo.train(trainer=trainer, **arguments)
+    trained = _trained(out / "yolo")
     model = Model(trained, "cpu" if settings.device == "cpu" else "auto")
     curves = fit_on(model, [(dataset.image_path(one), one.boxes_px, one.class_id) for one in parts["val"]])
     write_reliability(model_path, curves)
@@ -122,10 +130,26 @@ def train(
     write_seen(seen_file(model_path), digests, began_from)
     part = model_path.with_suffix(".part")
     shutil.copyfile(trained, part)
-    os.replace(part, model_path)
-    record |= {"ended": _now(), "sha256": model.sha256, "result": _result(yolo)}
-    (out / RUN).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    _write_record(out, record | {"ended": _now(), "sha256": model.sha256, "result": _result(trained)})
+    os.replace(part, model_path)  # the last thing: what has a model is done
+    shutil.rmtree(out / "yolo" / FOLDER, ignore_errors=True)
     return model_path
+
+
+def _trained(folder: Path) -> Path:
+    """The best epoch's checkpoint without what only a training needs, whole also where the run was killed since."""
+    from ultralytics.utils.torch_utils import strip_optimizer
+
+    kept = folder / FOLDER
+    best, ready = kept / "best.pt", kept / "ready.part"
+    strip_optimizer(best if best.exists() else kept / "last.pt", str(ready))
+    return ready.replace(folder / "weights" / "best.pt")
+
+
+def _write_record(out: Path, record: dict[str, Any]) -> None:
+    part = out / f"{RUN}.part"
+    part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    part.replace(out / RUN)
 
 
 @contextmanager
@@ -209,13 +233,14 @@ def _record(dataset: Dataset, settings: Settings) -> dict[str, Any]:
     return dict(json.loads(json.dumps(told)))  # as it is read again
 
 
-def _begun(out: Path, record: dict[str, Any]) -> bool:
-    """Whether `out` holds this run already."""
-    if not out.exists() or not any(out.iterdir()):
-        return False
+def _begun(out: Path, record: dict[str, Any]) -> str:
+    """When the run that `out` holds already began; "" where it holds none."""
+    if not out.exists() or all(path.name == f"{RUN}.part" for path in out.iterdir()):
+        return ""
     try:
         before = json.loads((out / RUN).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        begun = str(before["begun"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputTakenError(
             N_("{path} holds something else than a training run. Name another folder."), path=out
         ) from error
@@ -223,7 +248,7 @@ def _begun(out: Path, record: dict[str, Any]) -> bool:
         raise OutputTakenError(
             N_("{path} holds a run with other data or settings. Name another folder."), path=out
         )
-    return True
+    return begun
 
 
 def start(settings: Settings) -> Any:
@@ -302,15 +327,17 @@ def _arguments(out: Path, data: Path, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _write_lists(out: Path, dataset: Dataset) -> Path:
-    """What ultralytics reads: pictures by part; it finds the labels beside them."""
-    for name in ("train", "val"):
-        paths = [dataset.image_path(one).resolve() for one in dataset.part(name)]
+def _write_lists(out: Path, dataset: Dataset, parts: dict[str, tuple[Picture, ...]]) -> tuple[Path, Any]:
+    """What ultralytics reads: pictures by part; it finds the labels beside them. Also the trainer that they need."""
+    from training.partly import KNOWN, Trainer, write_known
+
+    for name, pictures in parts.items():
+        paths = [dataset.image_path(one).resolve() for one in pictures]
         (out / f"{name}.txt").write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
     content = {"path": str(out.resolve()), "train": "train.txt", "val": "val.txt"}
     path = out / "data.yaml"  # JSON is YAML
     path.write_text(json.dumps(content | {"names": dict(enumerate(CODES))}), encoding="utf-8")
-    return path
+    return path, Trainer if write_known(out / KNOWN, dataset, parts["train"]) else None
 
 
 def _moved(trainer: Any, batch: int) -> Moved:
@@ -319,8 +346,9 @@ def _moved(trainer: Any, batch: int) -> Moved:
     return Moved(trainer.epoch + 1, trainer.epochs, batch, len(trainer.train_loader), float(sum(losses)))
 
 
-def _result(yolo: Any) -> dict[str, float]:
-    metrics = getattr(yolo.trainer, "metrics", None) or {}
+def _result(trained: Path) -> dict[str, float]:
+    """Ultralytics' figures on val after the epoch that was best."""
+    metrics = checked_yolo(trained).ckpt.get("train_metrics") or {}
     return {name: round(float(value), 5) for name, value in metrics.items()}
 
 
