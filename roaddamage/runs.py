@@ -27,7 +27,7 @@ from detector.errors import N_, RoadDamageError
 from detector.vehicle import Vehicle as Known
 from roaddamage.beating import beating
 from roaddamage.jobs import JobError, claim, end, give_up_or_back, hand_back, running_as
-from roaddamage.records.models import Drive, Job, Turn, Vehicle
+from roaddamage.records.models import Damage, Drive, Job, Turn, Vehicle
 
 if TYPE_CHECKING:
     from detector.pipeline import DriveResult, Progress
@@ -258,7 +258,9 @@ def fill(drive: Drive, way: Way, result: DriveResult, model: str) -> None:
 
     from roaddamage.detect import drive_report, driven_of
     from roaddamage.records.counting import count_in
+    from roaddamage.records.facts import damage_of
     from roaddamage.records.rows import fill_drive
+    from roaddamage.webhooks import NEW, tell
 
     fill_drive(drive, way, driven_of(result))
     drive.duration_s = result.drive.duration_s
@@ -268,6 +270,13 @@ def fill(drive: Drive, way: Way, result: DriveResult, model: str) -> None:
     counted = count_in(drive, way, [replace(one, drive=drive.name) for one in result.sightings])
     drive.found, drive.found_new = counted.found, counted.new
     drive.save(update_fields=["found", "found_new"])
+    if counted.fresh:
+        fresh = Damage.objects.filter(pk__in=counted.fresh).select_related("assignee").order_by("pk")
+        told = {
+            "drive": {"number": drive.pk, "name": drive.name},
+            "damages": [damage_of(row) for row in fresh],
+        }
+        tell(NEW, told)
     if drive.vehicle and result.vehicle.camera:
         Vehicle.objects.filter(pk=drive.vehicle.pk).update(
             camera=asdict(result.vehicle.camera), drives_seen=result.vehicle.drives

@@ -63,14 +63,18 @@ def serve(
     if password := server.first_administrator():
         text = translate(N_("First administrator: user {user}, one-time password {password}"))
         typer.echo(text.format(user=server.FIRST, password=password))
+    from roaddamage.postman import Postman
     from roaddamage.workers import Workers
 
     started = Workers(workers, lambda: server.start_worker(workspace.absolute()))
+    postman = Postman()
+    postman.start()
     shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
     ready = translate(N_("Ready: {address} (Ctrl-C ends it)")).format(address=f"http://{shown}:{port}/")
     try:
         server.serve_pages(place, lambda: typer.echo(ready))
     finally:
+        postman.stop()
         started.stop()
 
 

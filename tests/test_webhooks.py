@@ -13,9 +13,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
+from made_records import made_damage, made_drive
 
 from roaddamage import postman
 from roaddamage.postman import TRY_AGAIN_AFTER, Postman, bring
+from roaddamage.records.decisions import Decision, decide
 from roaddamage.records.models import Delivery, Webhook
 from roaddamage.webhooks import CONFIRMED, NEW, REPAIRED, WebhookError, make_webhook, signature, tell
 from roaddamage.workspace import Workspace
@@ -87,6 +89,15 @@ def test_only_what_was_asked_for_is_told_and_signed(
     made.save()
     tell(CONFIRMED, {"number": 3})
     assert Delivery.objects.count() == 1
+
+
+def test_what_people_decide_is_told(workspace: Workspace, people: People) -> None:
+    make_webhook("http://127.0.0.1/", [NEW, CONFIRMED, REPAIRED], people["administrator"])
+    made = made_damage(made_drive(people["crew"]))
+    for kind in ("confirm", "assign", "repair"):
+        decide(made.pk, people["engineer"], Decision(kind))
+    told = [(one.event, one.body["damage"]["state"]) for one in Delivery.objects.order_by("pk")]
+    assert told == [(CONFIRMED, "confirmed"), (REPAIRED, "repaired")]
 
 
 @pytest.mark.parametrize("status", [500, 404, 302])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -52,10 +52,11 @@ TOLD = (
 
 @dataclass(frozen=True)
 class Counted:
-    """What came of a drive: damages that it saw, and how many of them nobody had seen before."""
+    """What came of a drive: damages that it saw, how many of them nobody had seen before, and those by number."""
 
     found: int
     new: int
+    fresh: frozenset[int] = field(default=frozenset(), compare=False)
 
 
 def count_in(drive: models.Drive, way: Way, sightings: Sequence[Sighting]) -> Counted:
@@ -68,7 +69,7 @@ def count_in(drive: models.Drive, way: Way, sightings: Sequence[Sighting]) -> Co
     region.settle(touched)
     models.Drive.objects.filter(pk=drive.pk).update(roads=drive.roads)
     put_pieces(drive, way)
-    return Counted(len(touched), len(region.fresh))
+    return Counted(len(touched), len(region.fresh), frozenset(region.fresh))
 
 
 class Region:

@@ -21,10 +21,12 @@ from maps.map_data import STATES
 from maps.merge import severity_of
 from roaddamage.records import cells
 from roaddamage.records.audit import audited
+from roaddamage.records.facts import damage_of
 from roaddamage.records.models import Damage, Review, Turn
 from roaddamage.records.priorities import put_priorities
 from roaddamage.records.queue import seen_again
 from roaddamage.records.rows import settle, sighting_of
+from roaddamage.webhooks import CONFIRMED, REPAIRED, tell
 
 Kind, State = Review.Kind, Damage.State
 STAYS: dict[str, str] = {State.proposed: State.proposed, State.confirmed: State.confirmed, State.scheduled: State.scheduled,
@@ -52,6 +54,8 @@ REJECTED_AS: dict[str, str] = {
 PAIRS = (Kind.same, Kind.apart)
 """Decisions on two damages at once, in whatever state (`records.joining`)."""
 DECISIONS = (*NEXT, *PAIRS)
+TOLD: dict[str, str] = {Kind.confirm: CONFIRMED, Kind.repair: REPAIRED}
+"""Decisions that other systems may want to be told (`roaddamage.webhooks`)."""
 FIELDS = (
     "state",
     "class_id",
@@ -255,6 +259,8 @@ def keep(
     review.before, review.after = before | (also_before or {}), facts(row) | (also_after or {})
     review.save()
     audited(review.by, f"damage.{review.kind}", str(row.pk), state=row.state, version=row.version)
+    if review.kind in TOLD:
+        tell(TOLD[review.kind], {"damage": damage_of(row), "by": review.by.username})
     return review
 
 
