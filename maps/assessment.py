@@ -61,8 +61,9 @@ def assess(survey: Survey, network: Network, rules: Rules, counted: Surveyed | N
     seen, tracks = exposure(network, survey.ways)
     placed = on_roads(network, counted.damages, tracks, keep_left=rules.lanes.keep == "left")
     short, long = segments(network, seen, placed, counted.recall, rules.condition)
+    told_utc_s = survey.end_utc_s if survey.now_utc_s is None else survey.now_utc_s
     return Assessment(
         survey, rules, network, seen, tracks, counted.damages, counted.recall, placed, short, long,
         hot_spots(network, seen, placed, counted.recall, rules.hot_spots),
-        priority(counted.damages, placed, network.roads, survey.end_utc_s, rules.priority, rules.hot_spots),
+        priority(counted.damages, placed, network.roads, told_utc_s, rules.priority, rules.hot_spots),
     )  # fmt: skip

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from detector.classes import CLASSES
 from detector.errors import N_
 from detector.sightings import Sighting
-from maps.damage import Damage, State
+from maps.damage import Damage, Decided, State
 from maps.merge import severity_of
 from maps.segments import Segments
 
@@ -77,7 +77,7 @@ def _change(
     missed_after = any(one.drive not in before for one in damage.missed)
     if not earlier:
         return Change.new if missed_before else Change.first
-    if damage.state == State.repaired and missed_after:
+    if damage.decided == Decided.repaired or (damage.state == State.repaired and missed_after):
         return Change.repaired
     if not later:
         return Change.unclear if missed_after else Change.not_surveyed
@@ -88,7 +88,8 @@ def _change(
 
 def _size(class_id: int, seen: Sequence[Sighting]) -> tuple[float, float]:
     """The size that severity goes by, and its error: that of one look, as a camera's fault is in all its looks."""
-    alike = [one for one in seen if one.class_id == class_id]  # another class is measured otherwise
+    # Another class is measured otherwise; but a person may have given one that no drive saw.
+    alike = [one for one in seen if one.class_id == class_id] or seen
     told = np.array([_measure(class_id, one) for one in alike], float).reshape(-1, 2)
     told = told[np.isfinite(told).all(1)]
     if not len(told):

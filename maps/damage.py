@@ -21,6 +21,15 @@ class State(StrEnum):
     not_surveyed = N_("not surveyed since")
 
 
+class Decided(StrEnum):
+    """What people decided on a damage, where they did."""
+
+    nothing = ""
+    confirmed = N_("confirmed")
+    scheduled = N_("scheduled")
+    repaired = N_("repaired")
+
+
 @dataclass(frozen=True)
 class Miss:
     """A drive that went past a damage and did not see it; `detectable`: how likely it would have, were it there."""
@@ -38,7 +47,8 @@ class Damage:
     the drives that went past it since it was first seen, that one too; `still_there` is the
     probability that it is (`maps.passes`). `growth` is None where it can't be told (`maps.growth`).
     `missed` are the passes that did not see it, whenever they were. `road` is the road's name and
-    `chainage_m` how far along it the damage lies, where somebody knows.
+    `chainage_m` how far along it the damage lies, where somebody knows. `decided` is what people said of it, and
+    `repaired_utc_s` when they recorded its repair; `priority_set` is the priority that they gave it.
     """
 
     number: int
@@ -56,11 +66,19 @@ class Damage:
     missed: tuple[Miss, ...] = ()
     road: str = ""
     chainage_m: float | None = None
+    decided: Decided = Decided.nothing
+    repaired_utc_s: float | None = None
+    priority_set: float | None = None
 
     @property
     def error_m(self) -> float:
         """Radius that holds the true position with 95 % probability."""
         return error_radius_m(self.covariance_m2)
+
+    @property
+    def likely(self) -> float:
+        """The probability that it is there: what a person confirmed was one, whatever the model made of it."""
+        return self.still_there * (1.0 if self.decided else self.confidence)
 
     @property
     def best(self) -> Sighting:

@@ -84,16 +84,19 @@ def on_roads(
         class_id=np.array([one.class_id for one in damages], np.int64),
         severity=np.array([one.severity for one in damages], np.int64),
         **sizes,
-        weight=np.array([one.confidence * one.still_there for one in damages], float),
+        weight=np.array([one.likely for one in damages], float),
     )
 
 
 def _mean_sizes(sightings: Sequence[Sighting], of: Ints, class_id: Ints) -> dict[str, Floats]:
     """The mean of each size over a damage's sightings of its class, (damages,); NaN where none tells it.
 
+    Where a person gave a class that no drive saw, all its sightings tell.
+
     Errors are means too: what is wrong with a vehicle's camera is wrong in all that it measures.
     """
     mine = np.array([one.class_id for one in sightings], np.int64) == class_id[of]
+    mine |= ~np.isin(of, of[mine])
     told = {}
     for name in SIZES:
         values = np.array([getattr(one, name) for one in sightings], float)

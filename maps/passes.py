@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +23,7 @@ from detector.visibility import Light
 from maps.coverage import Way
 from maps.damage import Damage, Miss, State
 from maps.growth import growth_of
-from maps.merge import Damages
+from maps.merge import Damages, severity_of
 
 Floats = NDArray[np.float64]
 
@@ -218,26 +218,40 @@ class Surveyed:
     passes: dict[int, list[Pass]]
     recall: Recall
 
+    def of(self, drives: Collection[str]) -> Surveyed:
+        """What these drives alone tell: the damages that they saw, under their numbers, classes and places."""
+        told = {number: [one for one in each if one.drive in drives] for number, each in self.passes.items()}
+        kept = []
+        for damage in self.damages:
+            seen = tuple(one for one in damage.sightings if one.drive in drives)
+            if len(seen) == len(damage.sightings) and told[damage.number] == self.passes[damage.number]:
+                kept.append(damage)
+            elif seen:
+                size = severity_of(damage.class_id, seen)
+                part = replace(damage, sightings=seen, severity=size)
+                kept.append(_judged(part, told[damage.number], self.recall))
+        return Surveyed(kept, {one.number: told[one.number] for one in kept}, self.recall)
+
 
 def surveyed(known: Damages, ways: Sequence[Way], recall: Recall | None = None) -> Surveyed:
     """What the passes of these drives say of all damages; `recall` where it is known from more than these."""
     damages = known.all()
     told = passes(known, damages, ways)
     recall = recall or measured_recall(damages, told)
-    judged = []
-    for damage in damages:
-        now = belief(damage, told[damage.number], recall)
-        judged.append(
-            replace(
-                damage,
-                passes=now.passes,
-                still_there=now.probability,
-                state=now.state,
-                missed=missed(damage, told[damage.number], recall),
-                growth=growth_of(damage.class_id, damage.sightings),
-            )
-        )
-    return Surveyed(judged, told, recall)
+    return Surveyed([_judged(one, told[one.number], recall) for one in damages], told, recall)
+
+
+def _judged(damage: Damage, told: Sequence[Pass], recall: Recall) -> Damage:
+    """A damage with what its passes and sightings say of it."""
+    now = belief(damage, told, recall)
+    return replace(
+        damage,
+        passes=now.passes,
+        still_there=now.probability,
+        state=now.state,
+        missed=missed(damage, told, recall),
+        growth=growth_of(damage.class_id, damage.sightings),
+    )
 
 
 def missed(damage: Damage, told: Sequence[Pass], recall: Recall) -> tuple[Miss, ...]:

@@ -25,17 +25,19 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Priority:
-    """Points by part, (n,) each; they add up to `total`, 100 at most."""
+    """Points by part, (n,) each; they add up to `total`, 100 at most, where people have `given` none (NaN)."""
 
     severity: Floats
     road: Floats
     growth: Floats
     age: Floats
+    given: Floats
 
     @property
     def total(self) -> Floats:
         """The priority itself (n,)."""
-        return np.asarray(self.severity + self.road + self.growth + self.age, float)
+        parts = self.severity + self.road + self.growth + self.age
+        return np.asarray(np.where(np.isnan(self.given), parts, self.given), float)
 
 
 def priority(
@@ -57,7 +59,8 @@ def priority(
         age,
     )
     points = [100 * share[name] * np.clip(part, 0, 1) for name, part in zip(PARTS, parts, strict=True)]
-    return Priority(*points)
+    given = [np.nan if one.priority_set is None else one.priority_set for one in damages]
+    return Priority(*points, np.array(given, float))
 
 
 def road_part(roads: Roads, rules: PriorityRules) -> Floats:

@@ -18,8 +18,8 @@ from detector.errors import N_, Translate
 from maps.assessment import Assessment
 from maps.change import Change, Grown, damage_change, segment_change
 from maps.condition import DIAGNOSES, diagnosis, mci_crack_only
-from maps.damage import State
-from maps.exports import CRS, EVIDENCE, damage_table, local_time
+from maps.damage import Damage, State
+from maps.exports import CRS, damage_table, local_time
 from maps.forecast import Forecast
 from maps.measured import Measured
 from maps.network import Network, Pieces, substrings
@@ -112,11 +112,16 @@ def _damages(told: Assessment, zone: tzinfo, translate: Translate) -> geopandas.
         table[f"priority_{name}"] = np.round(getattr(points, name), 1)
     for name, column in _where(told, placed.line, placed.direction, placed.at_m, translate).items():
         table[name] = column
+    table["decided"] = _decided(told.damages, translate)
     for name in ("evidence", "crop"):
         table[name] = [_picture_name(told, one.best.drive, getattr(one.best, name)) for one in told.damages]
     gone = np.array([one.state == State.repaired for one in told.damages], bool)
     order = np.lexsort((table["id"], -points.total, gone))
     return _framed(table.drop(columns="geometry"), "damages", table.geometry, order)
+
+
+def _decided(damages: Sequence[Damage], translate: Translate) -> list[str]:
+    return [one.decided and translate(one.decided) for one in damages]
 
 
 def _where(
@@ -326,6 +331,7 @@ def _damage_change(
     for name, column in _where(both, placed.line, placed.direction, placed.at_m, translate).items():
         table[name] = column
     table["change"] = [translate(one.change) for one in grown]
+    table["decided"] = _decided(both.damages, translate)
     table["severity_before"] = [_severity(one.severity_before, translate) for one in grown]
     now = [one.severity_before if one.severity_after is None else one.severity_after for one in grown]
     table["severity"] = [_severity(one, translate) for one in now]
@@ -439,16 +445,16 @@ def _kind(name: str, column: Column) -> type:
 def _pictures(told: Assessment) -> dict[int, Path]:
     found = {}
     for one in told.damages:
-        folder = told.survey.folders.get(one.best.drive)
+        folder = told.survey.pictures.get(one.best.drive)
         if folder is not None and one.best.evidence:
-            found[one.number] = folder / EVIDENCE / Path(one.best.evidence).name
+            found[one.number] = folder / Path(one.best.evidence).name
     return found
 
 
 def _picture_name(told: Assessment, drive: str, picture: str) -> str:
     """Where a picture lies, as its folder was given; "" where it has none."""
-    folder = told.survey.folders.get(drive)
-    return (folder / EVIDENCE / Path(picture).name).as_posix() if folder is not None and picture else ""
+    folder = told.survey.pictures.get(drive)
+    return (folder / Path(picture).name).as_posix() if folder is not None and picture else ""
 
 
 def _facts(
@@ -477,7 +483,11 @@ def _facts(
 
 def _notes(told: Assessment, damages: geopandas.GeoDataFrame, _: Translate) -> list[str]:
     notes = [one.message(_) for one in told.network.roads.remarks]
-    notes.append(_(N_("Damages are proposals of a model; a person decides.")))
+    proposals = N_("Damages are proposals of a model; a person decides.")
+    decided = N_(
+        "Damages without a decision are proposals of a model. Rejected and repaired ones are not counted."
+    )
+    notes.append(_(proposals if told.survey.known is None else decided))
     notes.append(_(N_(
         "Crack ratios are estimates from a dashcam for a first look (mesh of 0.5 m, 舗装調査・試験法便覧 S029), with"
         " what was not seen estimated; rut depth and IRI come from a survey vehicle alone."

@@ -27,6 +27,7 @@ from detector.errors import N_, RoadDamageError
 from detector.sightings import Sighting
 from detector.visibility import Light
 from maps.coverage import Way
+from maps.damage import Damage, Decided, State
 from maps.exports import EVIDENCE, Driven
 from maps.merge import Damages
 from maps.passes import Surveyed, surveyed
@@ -47,47 +48,73 @@ class SurveyError(RoadDamageError):
 
 @dataclass(frozen=True)
 class Survey:
-    """Drives in the order they were given: what each saw, its way, its sightings, and the folder of its results."""
+    """Drives in the order they were given: what each saw, its way, its sightings, and the folders of its results.
+
+    `pictures` are the folders of its evidence. `known` are the damages where they were counted before, people's
+    decisions with them: those whose repair was recorded before `as_of_utc_s` are not of the survey, except, marked as
+    repaired, those since `kept_since_utc_s`. `now_utc_s` is when ages of damages count (None: at the last drive).
+    """
 
     ways: list[Way] = field(default_factory=list)
     driven: list[Driven] = field(default_factory=list)
     sightings: dict[str, list[Sighting]] = field(default_factory=dict)
     folders: dict[str, Path] = field(default_factory=dict)
+    pictures: dict[str, Path] = field(default_factory=dict)
+    known: Surveyed | None = None
+    as_of_utc_s: float = math.inf
+    kept_since_utc_s: float = math.inf
+    now_utc_s: float | None = None
     remarks: list[RoadDamageError] = field(default_factory=list)
 
     def of(self, drives: Collection[str], remarks: Sequence[RoadDamageError] = ()) -> Survey:
         """These drives alone."""
-        return Survey(
-            [way for way in self.ways if way.drive in drives],
-            [drive for drive in self.driven if drive.name in drives],
-            {name: seen for name, seen in self.sightings.items() if name in drives},
-            {name: folder for name, folder in self.folders.items() if name in drives},
-            [*self.remarks, *remarks],
+        return replace(
+            self,
+            ways=[way for way in self.ways if way.drive in drives],
+            driven=[drive for drive in self.driven if drive.name in drives],
+            sightings={name: seen for name, seen in self.sightings.items() if name in drives},
+            folders={name: folder for name, folder in self.folders.items() if name in drives},
+            pictures={name: folder for name, folder in self.pictures.items() if name in drives},
+            remarks=[*self.remarks, *remarks],
         )
 
     def under(self, folder: Path) -> set[str]:
         """The drives whose results lie in a folder, or in folders of it."""
         return {name for name, own in self.folders.items() if own.resolve().is_relative_to(folder.resolve())}
 
-    def since(self, utc_s: float) -> Survey:
-        """The drives that began at that time or later; a remark names those without a date."""
+    def between(self, since_utc_s: float = -math.inf, until_utc_s: float = math.inf) -> Survey:
+        """The drives that began in that time, as of its end; a remark names those without a date."""
         undated = [drive.name for drive in self.driven if drive.begin_utc_s is None]
         names = {
             drive.name
             for drive in self.driven
-            if drive.begin_utc_s is not None and drive.begin_utc_s >= utc_s
+            if drive.begin_utc_s is not None and since_utc_s <= drive.begin_utc_s < until_utc_s
         }
         remark = SurveyError(
             N_("Drives without a date are left out: {drives}."), drives=", ".join(undated)
         )  # fmt: skip
-        return self.of(names, [remark] if undated else [])
+        part = self.of(names, [remark] if undated else [])
+        return replace(part, as_of_utc_s=min(self.as_of_utc_s, until_utc_s))
 
     def counted(self) -> Surveyed:
         """Its damages, each counted once over all drives, with what the passes say."""
+        if self.known is not None:
+            told = self.known.of({drive.name for drive in self.driven})
+            damages = (self._standing(one) for one in told.damages)
+            return replace(told, damages=[one for one in damages if one is not None])
         known = Damages()
         for way in self.ways:
             known.add(self.sightings.get(way.drive, []))
         return surveyed(known, self.ways)
+
+    def _standing(self, damage: Damage) -> Damage | None:
+        """A damage that was known before as this survey has it; None where it was repaired before."""
+        at_utc_s = damage.repaired_utc_s
+        if at_utc_s is None or at_utc_s >= self.as_of_utc_s:
+            return damage
+        if at_utc_s < self.kept_since_utc_s:
+            return None
+        return replace(damage, decided=Decided.repaired, state=State.repaired, still_there=0.0)
 
     def parts(self, gap_days: float) -> list[Survey]:
         """The surveys it consists of, in order of time: drives so far apart are of two. Undated ones are in none."""
@@ -163,6 +190,7 @@ def _add_drive(survey: Survey, folder: Path, driven: Driven, way: Way, seen: pan
     survey.driven.append(replace(driven, name=own))
     survey.sightings[own] = [_sighting(row, own) for row in seen.to_dict("records")]
     survey.folders[own] = folder
+    survey.pictures[own] = folder / EVIDENCE
 
 
 def _is_same(known: Driven, drive: Driven) -> bool:

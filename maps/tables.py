@@ -79,12 +79,15 @@ DAMAGES = (
     Column("passes", "passes", N_("passes")),
     Column("still_there", "stillthere", N_("probability that it is still there"), 2),
     Column("state", "state", N_("state by passes")),
+    Column("decided", "decided", N_("decision")),
     Column("first_seen", "first_seen", N_("first seen")),
     Column("last_seen", "last_seen", N_("last seen")),
     Column("evidence", "evidence", N_("picture")),
     Column("crop", "crop", N_("crop")),
 )
-"""One row a damage, gravest first; points. `growing` is a truth value, times are ISO 8601 texts with their zone."""
+"""One row a damage, gravest first; points. `growing` is a truth value, times are ISO 8601 texts with their zone.
+
+`decided` is what people said of it, empty where they did not yet."""
 SEGMENTS = (
     *ROAD,
     Column("lane_m", "lane_m", N_("lane width (m)"), 2),
@@ -132,6 +135,7 @@ HOT_SPOTS = (
 DAMAGE_CHANGE = (
     Column("id", "id", N_("id")),
     Column("change", "change", N_("change")),
+    Column("decided", "decided", N_("decision")),
     Column("class", "class", N_("class")),
     Column("class_name", "class_name", N_("class name")),
     Column("severity", "severity", N_("severity")),

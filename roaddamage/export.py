@@ -1,11 +1,12 @@
-"""Exports: results of `detect` as tables, files and forms, for a survey or for what changed between two."""
+"""Exports: a survey as tables, files and forms, or what changed between two."""
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -26,10 +27,10 @@ from maps.network import Network
 from maps.pdf import weasyprint
 from maps.report import write_report
 from maps.results import change_tables, tables_of
-from maps.roads import Roads, read_roads
+from maps.roads import Roads
 from maps.rules import Rules
 from maps.sheets import write_csv, write_workbook
-from maps.survey import Survey, SurveyError, read_survey
+from maps.survey import Survey, SurveyError
 from maps.tables import COLUMNS, Tables
 from maps.texts import UTF_8
 from maps.webmap import write_map
@@ -50,87 +51,162 @@ PARTS: dict[str, tuple[str, ...]] = {
 IN_FOLDERS = ("csv", "geojson", "shp", "shx", "dbf", "prj", "cpg")
 """Endings of the files in the folders of a form; others that somebody put there stay."""
 Area = tuple[float, float, float, float]
-Watch = Callable[[str, int, int], None]
+PAIR = N_(
+    "There is one survey only, and nothing to compare. Give a folder for each survey, earlier ones first, or"
+    " --at with the day from which on drives are of the later one."
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is being done: `key` names it, and a form where it writes one; `template` tells it."""
+
+    key: str
+    template: str
+    values: dict[str, str] = field(default_factory=dict)
+
+    def told(self, translate: Translate) -> str:
+        """The step in words."""
+        return translate(self.template).format(**self.values)
+
+
+Watch = Callable[[Step, int, int], None]
 """Told what is being done, how far it is, and of how many (0: not known)."""
+Read = Callable[[], Survey]
+READING = Step("reading", N_("reading results"))
+ROADS = Step("roads", N_("reading roads"))
+PLACING = Step("placing", N_("placing damages on the roads"))
+TELLING = Step("telling", N_("making tables"))
+
+
+def writing(form: str) -> Step:
+    """The step that writes a form."""
+    return Step(form, N_("writing {form}"), {"form": form})
 
 
 @dataclass(frozen=True)
 class ExportJob:
-    """One call of `roaddamage export` or `compare`.
+    """How a survey, or a comparison, is to be written.
 
-    `roads` None: the ways driven. `since_utc_s` leaves out earlier drives, `within` (EPSG:4326) what lies outside.
+    `roads` gives those that a survey lies on: `roads_of`, the ways driven, or others. `within` (EPSG:4326) leaves out what
+    lies outside.
     """
 
-    folders: Sequence[Path]
     forms: Sequence[str]
     out: Path
     rules: Rules
     zone: ZoneInfo
     language: str
-    roads: Path | None = None
-    roads_crs: CRS | None = None
-    roads_columns: dict[str, str] | None = None
+    roads: Callable[[Survey], Roads] = roads_of
     measured: Path | None = None
     crs: str = "EPSG:4326"
     encoding: str = UTF_8
     within: Area | None = None
-    since_utc_s: float | None = None
     basemap: BaseMap | None = None
     most_damages: int = 30
+    beside: bool = False
+    """Tables name pictures as they lie beside the map, also without one; else where they are."""
 
 
-def export(job: ExportJob, translate: Translate, watch: Watch) -> Tables:
-    """Write a survey in the forms asked for; each is complete afterwards, or as it was. Gives its tables.
+@dataclass(frozen=True)
+class Compared:
+    """Surveys in order of time, the first and last of which are compared, and all of their drives together."""
+
+    whole: Survey
+    parts: Sequence[Survey]
+
+    def __post_init__(self) -> None:
+        drives = [{drive.name for drive in part.driven} for part in self.parts]
+        if len(drives) < 2 or not (drives[0] and drives[-1]) or drives[0] & drives[-1]:
+            raise SurveyError(PAIR)
+
+    @property
+    def both(self) -> Survey:
+        """The first and the last together; what was repaired in between is marked so."""
+        first, last = self.parts[0], self.parts[-1]
+        names = {drive.name for part in (first, last) for drive in part.driven}
+        return replace(self.whole.of(names), as_of_utc_s=last.as_of_utc_s, kept_since_utc_s=first.as_of_utc_s)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written: the assessment, its tables, and how they are told in another language."""
+
+    told: Assessment
+    tables: Tables
+    tell: Callable[[Translate], Tables]
+
+
+def export(job: ExportJob, read: Read, translate: Translate, watch: Watch) -> Exported:
+    """Write a survey in the forms asked for; each is complete afterwards, or as it was.
 
     Raises SurveyError, RoadsError, RulesError, MeasuredError, CoordinatesError, PdfError and OutputError.
     """
     crs = _checked(job)
-    watch(translate(N_("reading results")), 0, 0)
-    survey = read_survey(job.folders)
-    if job.since_utc_s is not None:
-        survey = survey.since(job.since_utc_s)
-        if not survey.driven:
-            raise SurveyError(N_("No drive is known to have begun since that day. Give an earlier --since."))
-    network = _network(job, survey, translate, watch)
-    watch(translate(N_("placing damages on the roads")), 0, 0)
+    watch(READING, 0, 0)
+    survey = read()
+    network = _network(job, survey, watch)
+    watch(PLACING, 0, 0)
     told = assess(survey, network, job.rules)
-    tables = _tables(job, told, translate)
-    _write(job, told, tables, crs, translate, watch)
-    return tables
+    return _written(job, told, lambda language: _tables(job, told, language), crs, translate, watch)
 
 
-def compare(job: ExportJob, at_utc_s: float | None, translate: Translate, watch: Watch) -> Tables:
-    """Write what changed from the first survey to the last.
-
-    Each of the job's folders is a survey; with `at_utc_s` those before and since are, and of one folder alone the drives
-    that lie far enough apart. All surveys together tell the forecast. Raises as `export` does.
-    """
+def compare(job: ExportJob, read: Callable[[], Compared], translate: Translate, watch: Watch) -> Exported:
+    """Write what changed from the first survey to the last; all together tell the forecast. Raises as `export` does."""
     crs = _checked(job)
-    watch(translate(N_("reading results")), 0, 0)
-    survey = read_survey(job.folders)
-    parts = _surveys(job, survey, at_utc_s)
-    network = _network(job, survey, translate, watch)
-    watch(translate(N_("placing damages on the roads")), 0, len(parts) + 1)
-    told: list[Assessment] = []
-    for number, part in enumerate(parts, 1):
-        told.append(assess(part, network, job.rules))
-        watch(translate(N_("placing damages on the roads")), number, len(parts) + 1)
-    names = {drive.name for part in (parts[0], parts[-1]) for drive in part.driven}
-    both = assess(survey.of(names), network, job.rules)
+    watch(READING, 0, 0)
+    compared = read()
+    network = _network(job, compared.whole, watch)
+    count = len(compared.parts) + 1
+    watch(PLACING, 0, count)
+    parts: list[Assessment] = []
+    for number, part in enumerate(compared.parts, 1):
+        parts.append(assess(part, network, job.rules))
+        watch(PLACING, number, count)
+    both = assess(compared.both, network, job.rules)
+    return _written(job, both, lambda language: _changed(job, parts, both, language), crs, translate, watch)
+
+
+def _written(
+    job: ExportJob, told: Assessment, tell: Callable[[Translate], Tables], crs: CRS, translate: Translate, watch: Watch
+) -> Exported:  # fmt: skip
+    watch(TELLING, 0, 0)
+    tables = tell(translate)
+    _write(job, told, tables, crs, translate, watch)
+    return Exported(told, tables, tell)
+
+
+def _changed(job: ExportJob, parts: Sequence[Assessment], both: Assessment, translate: Translate) -> Tables:
     tables = _tables(job, both, translate)
     changed = change_tables(
-        told[0],
-        told[-1],
+        parts[0],
+        parts[-1],
         both,
-        _forecasts(told, job.rules),
+        _forecasts(parts, job.rules),
         zone=job.zone,
         translate=translate,
         within=job.within,
     )
-    compared = _compared(parts, job.zone, translate)
-    tables = replace(tables, tables={**tables.tables, **changed}, facts=(*compared, *tables.facts))
-    _write(job, both, tables, crs, translate, watch)
-    return tables
+    facts = _compared([one.survey for one in parts], job.zone, translate)
+    return replace(tables, tables={**tables.tables, **changed}, facts=(*facts, *tables.facts))
+
+
+def split(survey: Survey, at_utc_s: float) -> Compared:
+    """A survey as those before and since a time. Raises SurveyError where one has no drive."""
+    parts = [survey.between(until_utc_s=at_utc_s), survey.between(since_utc_s=at_utc_s)]
+    return Compared(survey, parts)
+
+
+def apart(survey: Survey, gap_days: float) -> Compared:
+    """A survey as those that lie so far apart. Raises SurveyError where there are not two."""
+    return Compared(survey, followed(survey.parts(gap_days)))
+
+
+def followed(parts: Sequence[Survey]) -> list[Survey]:
+    """Surveys in order of time, each as of the beginning of the next."""
+    begins = [part.begin_utc_s for part in parts[1:]]
+    ends = [*(math.inf if begin is None else begin for begin in begins), math.inf]
+    return [replace(part, as_of_utc_s=end) for part, end in zip(parts, ends, strict=False)]
 
 
 def _checked(job: ExportJob) -> CRS:
@@ -153,28 +229,6 @@ def _check_for_map(out: Path) -> None:
             N_("{path} is not of an earlier export, and is not replaced. Give another --out."),
             path=out / EVIDENCE,
         )
-
-
-def _surveys(job: ExportJob, survey: Survey, at_utc_s: float | None) -> list[Survey]:
-    """The surveys to compare, in order. Raises SurveyError where there are not two."""
-    if at_utc_s is not None:
-        dated = {one.name: one.begin_utc_s for one in survey.driven if one.begin_utc_s is not None}
-        before = {name for name, begin in dated.items() if begin < at_utc_s}
-        parts = [survey.of(before), survey.of(set(dated) - before)]
-    elif len(job.folders) > 1:
-        parts = [survey.of(survey.under(folder)) for folder in job.folders]
-    else:
-        parts = survey.parts(job.rules.change.survey_gap_days)
-    parts = [part for part in parts if part.driven]
-    drives = [{drive.name for drive in part.driven} for part in parts]
-    if len(parts) < 2 or drives[0] & drives[-1]:
-        raise SurveyError(
-            N_(
-                "There is one survey only, and nothing to compare. Give a folder for each survey, earlier ones first, or"
-                " --at with the day from which on drives are of the later one."
-            )
-        )
-    return parts
 
 
 def _compared(parts: Sequence[Survey], zone: ZoneInfo, translate: Translate) -> tuple[tuple[str, str], ...]:
@@ -200,14 +254,9 @@ def _forecasts(told: Sequence[Assessment], rules: Rules) -> tuple[float, list[li
     return forecasts(known, rules.change.forecast_years, rules.change)
 
 
-def _network(job: ExportJob, survey: Survey, translate: Translate, watch: Watch) -> Network:
-    roads: Roads
-    if job.roads:
-        watch(translate(N_("reading roads")), 0, 0)
-        roads = read_roads(job.roads, job.roads_crs, job.roads_columns, job.within)
-    else:
-        roads = roads_of(survey)
-    return Network(roads, job.rules.lanes)
+def _network(job: ExportJob, survey: Survey, watch: Watch) -> Network:
+    watch(ROADS, 0, 0)
+    return Network(job.roads(survey), job.rules.lanes)
 
 
 def _tables(job: ExportJob, told: Assessment, translate: Translate) -> Tables:
@@ -232,11 +281,11 @@ def _tables(job: ExportJob, told: Assessment, translate: Translate) -> Tables:
 
 
 def _with_pictures(damages: GeoDataFrame, survey: Survey, job: ExportJob) -> GeoDataFrame:
-    """The damages with their pictures as seen from the output folder: beside the map, else where they are."""
+    """The damages with their pictures as seen from the output folder."""
     names = _picture_names(survey)
 
     def seen(picture: str) -> str:
-        if "html" in job.forms:
+        if job.beside or "html" in job.forms:
             return f"{EVIDENCE}/{names[Path(picture)]}"
         return Path(os.path.relpath(picture, job.out)).as_posix()
 
@@ -247,12 +296,12 @@ def _with_pictures(damages: GeoDataFrame, survey: Survey, job: ExportJob) -> Geo
 
 def _picture_names(survey: Survey) -> dict[Path, str]:
     """What each picture is called beside the map: numbered by its folder where there are several of those."""
-    numbers = {folder: number for number, folder in enumerate(dict.fromkeys(survey.folders.values()), 1)}
+    numbers = {folder: number for number, folder in enumerate(dict.fromkeys(survey.pictures.values()), 1)}
     names = {}
-    for drive, folder in survey.folders.items():
+    for drive, folder in survey.pictures.items():
         for one in survey.sightings[drive]:
             for name in {Path(one.evidence).name, Path(one.crop).name} - {""}:
-                names[folder / EVIDENCE / name] = f"{numbers[folder]}-{name}" if len(numbers) > 1 else name
+                names[folder / name] = f"{numbers[folder]}-{name}" if len(numbers) > 1 else name
     return names
 
 
@@ -261,7 +310,7 @@ def _write(
 ) -> None:
     with staged(job.out, [part for form in job.forms for part in PARTS[form]]) as folder:
         for form in job.forms:
-            watch(translate(N_("writing {form}")).format(form=form), 0, 0)
+            watch(writing(form), 0, 0)
             _write_form(form, job, told, tables, crs, folder, translate, watch)
             _keep_others(job.out / PARTS[form][0], folder / PARTS[form][0])
 
@@ -275,7 +324,7 @@ def _write_form(
         path.mkdir()
 
     def pages(done: int, total: int) -> None:
-        watch(translate(N_("writing {form}")).format(form=form), done, total)
+        watch(writing(form), done, total)
 
     writers: dict[str, Callable[[], object]] = {
         "gpkg": lambda: write_geopackage(path, tables, crs),
@@ -307,10 +356,10 @@ def _write_map(path: Path, job: ExportJob, told: Assessment, tables: Tables, tra
     """The map, and beside it the pictures that it shows."""
     evidence = path.parent / EVIDENCE
     evidence.mkdir()
-    names, folders = _picture_names(told.survey), told.survey.folders
+    names, folders = _picture_names(told.survey), told.survey.pictures
 
     def laid(seen: Sighting, picture: str) -> str:
-        source = folders[seen.drive] / EVIDENCE / Path(picture).name
+        source = folders[seen.drive] / Path(picture).name
         if picture:
             _link(source, evidence / names[source])
         return names.get(source, "")

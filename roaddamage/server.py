@@ -156,3 +156,13 @@ def run_worker(folder: Path, once: bool = False) -> None:
     from roaddamage.workers import work
 
     work(once=once)
+
+
+def run_export(folder: Path, number: int) -> None:
+    """Make an export (`roaddamage.export_runs`), and end with the process that started this one."""
+    prepare(folder)
+    from roaddamage.export_runs import run
+    from roaddamage.workers import end_with_parent
+
+    end_with_parent()
+    run(number)

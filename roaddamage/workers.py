@@ -30,8 +30,11 @@ LOOK_EVERY_S = 15.0
 AWAY_S = 5.0
 GRACE_S = 20.0
 """So long workers may take to hand their jobs back."""
-AGAIN_AFTER_S = 5.0
-"""A worker that ended by itself is started again after so long."""
+KEEP_EVERY_S = 1.0
+AGAIN_AFTER_S, AGAIN_AT_MOST_S = 5.0, 300.0
+"""A worker that ended by itself is started again after so long; twice as long each time, up to the second."""
+SETTLED_S = 600.0
+"""After so long a worker is thought to be well."""
 log = logging.getLogger("roaddamage.jobs")
 
 
@@ -86,7 +89,7 @@ def work(*, once: bool = False) -> None:
         worker = Worker(name, once=once)
         if threading.current_thread() is threading.main_thread():
             worker.configure_signals()
-        _end_with_parent()
+        end_with_parent()
         try:
             worker.run()
         finally:
@@ -107,7 +110,7 @@ def _look(watch: Watch) -> None:
         log.warning("jobs of dead workers could not be looked for: %s", error)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Where another process of ours started this one: end with it, however that ends."""
     parent = multiprocessing.parent_process()
     if parent is None:
@@ -122,36 +125,52 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
+class Kept:
+    """A worker that is started again when it ends by itself: soon, and ever later while that does not help."""
+
+    def __init__(self, start: Callable[[], BaseProcess], clock: Callable[[], float] = time.monotonic) -> None:
+        self._start, self._clock = start, clock
+        self._wait_s, self._begun, self._ended = AGAIN_AFTER_S, clock(), False
+        self.process = start()
+
+    def look(self) -> None:
+        """Whether it lives; to be called now and then."""
+        past_s = self._clock() - self._begun
+        if self._ended:
+            if past_s >= self._wait_s:
+                self._wait_s = min(2 * self._wait_s, AGAIN_AT_MOST_S)
+                self._begun, self._ended = self._clock(), False
+                self.process = self._start()
+        elif not self.process.is_alive():
+            self._wait_s = AGAIN_AFTER_S if past_s > SETTLED_S else self._wait_s
+            self._begun, self._ended = self._clock(), True
+            text = "worker %s ended (%s); another one is started in %.0f s"
+            log.error(text, self.process.pid, self.process.exitcode, self._wait_s)
+
+
 class Workers:
-    """Workers in processes of their own; one that ends by itself is started again."""
+    """Workers in processes of their own, each kept going."""
 
     def __init__(self, count: int, start: Callable[[], BaseProcess]) -> None:
-        self._start = start
         self._over = threading.Event()
-        self._processes = [start() for _ in range(count)]
+        self._kept = [Kept(start) for _ in range(count)]
         self._keeping = threading.Thread(target=self._keep, daemon=True)
         self._keeping.start()
 
-    @property
-    def processes(self) -> list[BaseProcess]:
-        """Those that were started last."""
-        return list(self._processes)
-
     def _keep(self) -> None:
-        while not self._over.wait(AGAIN_AFTER_S):
-            for index, process in enumerate(self._processes):
-                if not process.is_alive() and not self._over.is_set():
-                    log.error("worker %s ended (%s); another one is started", process.pid, process.exitcode)
-                    self._processes[index] = self._start()
+        while not self._over.wait(KEEP_EVERY_S):
+            for one in self._kept:
+                one.look()
 
     def stop(self) -> None:
         """Ask all to end, and wait until they have."""
         self._over.set()
         self._keeping.join()
-        for process in self._processes:
+        processes = [one.process for one in self._kept]
+        for process in processes:
             process.terminate()
         until = time.monotonic() + GRACE_S
-        for process in self._processes:
+        for process in processes:
             process.join(max(until - time.monotonic(), 0.1))
             if process.is_alive():
                 process.kill()

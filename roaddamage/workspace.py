@@ -43,6 +43,16 @@ class Workspace:
         return self.folder / "photos"
 
     @property
+    def exports(self) -> Path:
+        """A folder for each export that was made from a page."""
+        return self.folder / "exports"
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is one."""
+        return self._key.is_file()
+
+    @property
     def basemap(self) -> Path:
         """The base map, where there is one (`roaddamage basemap build --out`)."""
         return self.folder / "basemap" / "basemap.pmtiles"

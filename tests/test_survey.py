@@ -194,7 +194,7 @@ def names(survey: Survey) -> str:
     ],
 )
 def test_since(days: list[float | None], since: float, left: str, remarks: list[str]) -> None:
-    part = survey_on(*days).since(since * DAY_S)
+    part = survey_on(*days).between(since * DAY_S)
     assert names(part) == left
     assert [one.message() for one in part.remarks] == remarks
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from roaddamage.batches import clear_abandoned
+from roaddamage.export_runs import clear_old
 from roaddamage.web.asgi_messages import Receive, Send
 from roaddamage.web.uploads import in_thread
 
@@ -14,12 +15,13 @@ log = logging.getLogger("roaddamage.uploads")
 
 
 async def clearing() -> None:
-    """Clear abandoned files now and then."""
+    """Clear abandoned files, and those of old exports, now and then."""
     while True:
-        try:
-            await asyncio.to_thread(in_thread, clear_abandoned)
-        except Exception:
-            log.warning("abandoned uploads could not be cleared", exc_info=True)
+        for clear in (clear_abandoned, clear_old):
+            try:
+                await asyncio.to_thread(in_thread, clear)
+            except Exception:
+                log.warning("%s: files could not be cleared", clear.__name__, exc_info=True)
         await asyncio.sleep(CLEAR_EVERY_S)
 
 
