@@ -17,10 +17,20 @@ import pytest
 from django.test import Client
 from made_records import STEP, made_damage, made_drive
 
-from roaddamage.records import models
+from roaddamage.records import models, work_lists
 from roaddamage.records.decisions import Decision, decide
 from roaddamage.records.route import in_order
-from roaddamage.records.work_lists import MOST_STOPS, Plan, WorkListError, make_list, move, remove, waiting
+from roaddamage.records.work_lists import (
+    MOST_STOPS,
+    Plan,
+    WorkListError,
+    add,
+    change,
+    make_list,
+    move,
+    remove,
+    waiting,
+)
 from roaddamage.workspace import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -144,6 +154,78 @@ def test_a_stop_taken_off_waits_again(
     models.Stop.objects.filter(pk=stop.pk).update(done=stop.work_list.at)
     with pytest.raises(WorkListError, match="done already"):
         remove(stop, people["engineer"])
+
+
+def test_stops_are_added_last(damages: list[models.Damage], people: dict[str, Any]) -> None:
+    by, own = people["engineer"], [one.pk for one in damages]
+    made, _ = make_list(Plan("x", due=date(2026, 5, 1), start=(139.75, 35.64)), own[:2], by)
+    decide(own[4], by, Decision("due", due=date(2026, 4, 2)))
+    count, refused = add(made, [own[5], own[4], own[3], own[0], 999], by)
+    assert (count, numbers(made)) == (3, own[:2] + own[3:])
+    assert list(made.stops.values_list("place", flat=True)) == [1, 2, 3, 4, 5]
+    assert sorted(error.values["number"] for error in refused) == [own[0], 999]
+    assert set(models.Damage.objects.filter(stops__work_list=made).values_list("state", "due")) == {
+        ("scheduled", date(2026, 5, 1))
+    }
+    entry = models.AuditEntry.objects.get(action="work_list.added")
+    assert (entry.target, entry.details) == (str(made.pk), {"damages": own[3:]})
+
+
+def test_a_full_list_takes_no_more(
+    damages: list[models.Damage], people: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by, own = people["engineer"], [one.pk for one in damages]
+    made, _ = make_list(Plan("x"), own[:2], by)
+    monkeypatch.setattr(work_lists, "MOST_STOPS", 4)
+    with pytest.raises(WorkListError, match="room for 2 stops; 3"):
+        add(made, own[2:5], by)
+    assert sorted(numbers(made)) == own[:2]
+    assert models.Damage.objects.get(pk=own[2]).state == "confirmed"
+
+
+def test_a_list_without_a_due_date_leaves_its_damages_theirs(
+    damages: list[models.Damage], people: dict[str, Any]
+) -> None:
+    decide(damages[0].pk, people["engineer"], Decision("due", due=date(2026, 4, 2)))
+    make_list(Plan("x"), [damages[0].pk], people["engineer"])
+    assert models.Damage.objects.get(pk=damages[0].pk).due == date(2026, 4, 2)
+
+
+@pytest.mark.parametrize("due", [date(2026, 6, 1), None])
+def test_a_list_is_changed(
+    damages: list[models.Damage], listed: models.WorkList, people: dict[str, Any], due: date | None
+) -> None:
+    by, own = people["engineer"], date(2026, 4, 30)
+    decide(damages[1].pk, by, Decision("due", due=own))
+    change(listed, Plan(" 北区 ", "直営班B", due, "雨天順延"), by)
+    row = models.WorkList.objects.get()
+    assert (row.title, row.crew, row.due, row.note) == ("北区", "直営班B", due, "雨天順延")
+    assert [models.Damage.objects.get(pk=one.pk).due for one in damages[:3]] == [due, own, due]
+    entry = models.AuditEntry.objects.get(action="work_list.changed", by=by)
+    assert entry.details["title"] == ["南区 補修", "北区"]
+    assert set(entry.details) == {"title", "crew", "due"}
+    change(listed, Plan("北区", "直営班B", due, "雨天順延"), by)
+    assert models.AuditEntry.objects.filter(action="work_list.changed").count() == 1
+    with pytest.raises(WorkListError, match="title"):
+        change(listed, Plan("  "), by)
+
+
+def test_a_list_is_changed_on_its_page(
+    listed: models.WorkList, people: dict[str, Any], client: Client
+) -> None:
+    client.force_login(people["engineer"])
+    page = client.get(f"/work-lists/{listed.pk}/").content.decode()
+    assert f"people=confirmed,scheduled&amp;list={listed.pk}" in page
+    address, form = f"/work-lists/{listed.pk}/change/", {"title": EVIL, "due": "2026-06-01"}
+    page = client.post(address, form, follow=True).content.decode()
+    assert "notice success" in page
+    assert "<script>alert" not in page
+    assert models.WorkList.objects.values_list("crew", "due", "note").get() == ("", date(2026, 6, 1), "")
+    for wrong in ({"title": ""}, {"title": "x", "due": "soon"}, {"title": "x" * 201}):
+        assert "notice error" in client.post(address, wrong, follow=True).content.decode()
+    client.force_login(people["crew"])
+    assert address not in client.get(f"/work-lists/{listed.pk}/").content.decode()
+    assert client.post(address, form).status_code == 403
 
 
 @pytest.mark.parametrize(

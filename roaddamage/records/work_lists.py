@@ -113,8 +113,10 @@ def add(work_list: WorkList, numbers: Iterable[int], by: User) -> tuple[int, lis
                 title=listed.title, room=room, count=len(wanted),
             )  # fmt: skip
         taken, refused = _scheduled(wanted, listed.due, by)
-        there = WorkListError(N_("Damage {number} is on this work list already."))
-        refused += [WorkListError(there.template, number=number) for number in sorted(set(numbers) & known)]
+        refused += [
+            WorkListError(N_("Damage {number} is on this work list already."), number=number)
+            for number in sorted(set(numbers) & known)
+        ]
         last = stops[-1].damage if stops else None
         order = in_order(_places(taken), (last.lon, last.lat) if last else None)
         Stop.objects.bulk_create(

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from django.contrib.auth.models import User
 from django.core.handlers.asgi import ASGIRequest
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -25,14 +25,14 @@ from maps.map_data import STATES
 from maps.texts import UTF_8, safe_text
 from roaddamage.records.audit import audited
 from roaddamage.records.decisions import REJECTED_AS
-from roaddamage.records.models import Damage, Drive
+from roaddamage.records.models import Damage, Drive, WorkList
 from roaddamage.records.selection import NOBODY, Selection, SelectionError, day_of, query_of, read
 from roaddamage.web.bulk import MANY, MOST
 from roaddamage.web.chosen import words_of
 from roaddamage.web.templating import say
 
 A_PAGE = 50
-MOST_DRIVES = 300
+MOST_DRIVES, MOST_LISTS = 300, 200
 SORTS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "priority": (N_("priority"), ("-priority", "pk")),
     "severity": (N_("severity, then confidence (as the map lists them)"), ("-severity", "-confidence", "pk")),
@@ -72,7 +72,8 @@ def damage_list(request: HttpRequest) -> HttpResponse:
         "query": query, "query_text": urlencode(query), "words": words_of(told), "told": told, "many": MANY,
         "most": MOST, "belief": [str(state) for state in STATES], "ticks_of": _ticks(told), "own": told.filter,
         "days": _days(told), "nobody": NOBODY, "users": _users(),
-        "drives": Drive.objects.filter(state=Drive.State.done)[:MOST_DRIVES], "as_what": REJECTED_AS,
+        "drives": Drive.objects.filter(state=Drive.State.done)[:MOST_DRIVES], "as_what": REJECTED_AS, "open_lists": _open_lists(),
+        "into": _into(request),
     }  # fmt: skip
     return render(request, "web/damage_list.html", values)
 
@@ -102,6 +103,19 @@ def sorted_rows(request: HttpRequest, told: Selection) -> tuple[QuerySet[Damage]
 
 def _days(told: Selection) -> list[str]:
     return [day_of(day).isoformat() if math.isfinite(day) else "" for day in told.filter.days]
+
+
+def _open_lists() -> list[WorkList]:
+    """The lists that damages can be put on: those with stops left, and empty ones."""
+    left = Count("stops", filter=Q(stops__done__isnull=True))
+    rows = WorkList.objects.annotate(left=left, count=Count("stops")).filter(Q(left__gt=0) | Q(count=0))
+    return list(rows.order_by("-at")[:MOST_LISTS])
+
+
+def _into(request: HttpRequest) -> int | None:
+    """The work list that damages are sought for (`list`)."""
+    text = request.GET.get("list", "")
+    return int(text) if text.isdecimal() and len(text) < 13 else None
 
 
 def _users() -> list[User]:
