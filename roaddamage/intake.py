@@ -67,7 +67,12 @@ def safe_path(name: str) -> PurePosixPath:
     Raises IntakeError where nothing is left of it, or its ending is none of `KNOWN`.
     """
     text = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode()).replace("\\", "/")
-    clean = (re.sub(r'[\x00-\x1f\x7f<>:"|?*]', "_", part).strip(" .") for part in text.split("/"))
+    clean = (
+        re.sub(
+            r'[\x00-\x1f\x7f<>:"|?*\x80-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]', "_", part
+        ).strip(" .")
+        for part in text.split("/")
+    )
     parts = [part for part in clean if part]
     if not parts:
         raise IntakeError(N_("A file without a name can't be taken."))

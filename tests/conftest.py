@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -68,6 +72,27 @@ def write_video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def until(true: Callable[[], object], what: str, seconds: float = 180.0) -> None:
+    """Wait for something, however slow the machine; `what` is said where it does not come."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"it never came: {what}"
+        time.sleep(0.05)
+
+
+def until_served(port: int, process: subprocess.Popen[Any]) -> None:
+    """Wait for a server of ours."""
+
+    def answers() -> bool:
+        assert process.poll() is None, "the server ended"
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return True
+        return False
+
+    until(answers, f"a server on port {port}")
 
 
 def frame_number(image: NDArray[np.uint8]) -> int:

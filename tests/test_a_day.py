@@ -11,7 +11,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import SHARED
+from conftest import SHARED, until, until_served
 from PIL import Image
 
 SETUP = """
@@ -41,7 +40,7 @@ print(Drive.objects.count(), Damage.objects.filter(state="repaired").count(), Re
       Damage.objects.filter(state="rejected").count(), AuditEntry.objects.exclude(by=None).count() > 8,
       *sorted(FootageFile.objects.values_list("sha256", flat=True)))
 """
-RUN_S = 240
+RUN_S = 900
 pytestmark = pytest.mark.database
 
 
@@ -70,12 +69,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     command = [sys.executable, "-m", "roaddamage", "serve", "--workspace", str(folder), "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        for _ in range(600):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
+        until_served(port, process)
         yield Served(folder, f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
@@ -98,6 +92,7 @@ class Person:
     def __init__(self, browser: Any, served: Served, name: str, size: tuple[int, int]) -> None:
         self.served = served
         self.context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+        self.context.set_default_timeout(120_000)
         self.context.add_cookies([{"name": "language", "value": "en", "url": served.address}])
         self.asked: list[str] = []
         self.context.on("request", lambda request: self.asked.append(request.url))
@@ -124,23 +119,21 @@ def upload_cut_half_way(crew: Person, footage: list[Path]) -> None:
     thin = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 400_000}
     line.send("Network.emulateNetworkConditions", thin)
     crew.page.set_input_files("#files", footage)
-    for _ in range(600):  # the pages' policy lets no condition be evaluated in them
-        if float(crew.page.locator("#bar").get_attribute("value")) > 0.25:
-            break
-        crew.page.wait_for_timeout(50)
+    # The pages' policy lets no condition be evaluated in them.
+    until(lambda: float(crew.page.locator("#bar").get_attribute("value")) > 0.25, "a quarter of the upload")
     crew.context.set_offline(True)
     crew.page.close()
     crew.context.set_offline(False)
     crew.page = crew.context.new_page()
     crew.open("/upload/")
     crew.page.set_input_files("#files", footage)
-    crew.page.wait_for_url(re.compile("/upload/[0-9a-f]{32}/"), timeout=60_000)
+    crew.page.wait_for_url(re.compile("/upload/[0-9a-f]{32}/"), timeout=240_000)
 
 
 def test_a_day(served: Served, footage: list[Path], browser: Any, tmp_path: Path) -> None:
     crew = Person(browser, served, "crew", (390, 844))
     upload_cut_half_way(crew, footage)
-    crew.page.get_by_role("button", name="Start").click(timeout=60_000)
+    crew.page.get_by_role("button", name="Start").click(timeout=240_000)
     crew.page.wait_for_selector("#run .state.done", timeout=RUN_S * 1000)
     result = crew.page.inner_text("#run .result")
     assert re.fullmatch(r"\d\.\d km, [1-9]\d* damages, [1-9]\d* new", result)

@@ -203,7 +203,7 @@ def test_a_worker_that_is_to_end_hands_its_drive_back(
         assert one.stdout
         assert one.stdout.readline().strip() == "0"
         one.send_signal(sign)
-        rest, errors = one.communicate(timeout=60)
+        rest, errors = one.communicate(timeout=300)
     assert one.returncode == 0, errors
     told = json.loads(rest.splitlines()[-1])
     assert (told["jobs"], told["drives"], told["files"]) == ([["queued", {}]], [["queued", 0, 0]], [])
@@ -224,7 +224,7 @@ def test_the_database_goes_away_under_a_worker(
         lines = [one.stdout.readline().strip() for _ in range(6)]
         assert lines[-1] == "6"  # it went on
         postgres.start()
-        rest, errors = one.communicate(timeout=180)
+        rest, errors = one.communicate(timeout=600)
     assert one.returncode == 0, errors
     told = json.loads(rest.splitlines()[-1])
     assert (told["jobs"], told["damages"]) == ([["done", {}]], whole["damages"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import until
 from map_data_files import LAT, LON, place, write_fgd, write_mbtiles, write_pbf
 from test_basemap import made
 from test_main_job import roaddamage
@@ -30,6 +31,7 @@ WAY = Driven("a", [np.array([[LON, LAT], [*place(0, 900)]])], 900.0, 1.7157e9)
 WATER = "205,223,234"
 """Colour of water on the page."""
 FIND_MAP = "Object.values(window).find(x => x instanceof L.Map)"
+LOADING = f"Object.values({FIND_MAP}._layers).some(layer => layer.isLoading && layer.isLoading())"
 COLOURS = """() => { const seen = {};
     document.querySelectorAll('canvas.leaflet-tile').forEach(tile => {
         if (!tile.width) return;
@@ -51,7 +53,7 @@ def page_with(tmp_path: Path, basemap: Any, language: str = "ja") -> tuple[Path,
 def show(opened: Page, east_m: float, north_m: float, zoom: int) -> None:
     lon, lat = place(east_m, north_m)
     opened.page.evaluate(f"{FIND_MAP}.setView([{lat}, {lon}], {zoom}, {{animate: false}})")
-    opened.page.wait_for_timeout(700)
+    until(lambda: not opened.page.evaluate(LOADING), "the map's tiles")
 
 
 def policy(path: Path) -> dict[str, list[str]]:
@@ -78,8 +80,7 @@ def test_it_is_drawn_from_within_the_page(tmp_path: Path, town: Path, browser: A
     assert "© OpenStreetMap contributors" in opened.page.inner_text(".leaflet-control-attribution")
     assert "背景地図" in opened.page.inner_text(".leaflet-control-layers")
     opened.page.click("text=背景地図")
-    opened.page.wait_for_timeout(300)
-    assert opened.page.evaluate(COLOURS) == {}
+    until(lambda: opened.page.evaluate(COLOURS) == {}, "a map without its ground")
     assert opened.asked_for() == [path.as_uri()]
     assert opened.errors == []
     assert policy(path).keys() == set(POLICY)

@@ -42,6 +42,11 @@ def new() -> str:
         pytest.param("朝の'巡回' \"1\".mp4", "朝の'巡回' _1_.mp4", id="Japanese and quotes"),
         pytest.param(".hidden.mp4", "hidden.mp4", id="hidden"),
         pytest.param("a\x00\n.mp4", "a__.mp4", id="control characters"),
+        pytest.param("a\u202e4pm.exe\u2066.mp4", "a_4pm.exe_.mp4", id="written backwards"),
+        pytest.param("🚗 نهار.mp4", "🚗 نهار.mp4", id="emoji and Arabic"),
+        pytest.param(
+            "a\x9b31m\u2028b\udc80.mp4", "a_31m_b?.mp4".replace("?", "_"), id="what a terminal obeys"
+        ),
         pytest.param("カ\u3099.mp4", "ガ.mp4", id="composed as one does on a Mac"),
     ],
 )

@@ -13,6 +13,7 @@ import geopandas
 import numpy as np
 import pytest
 import shapely
+from conftest import until
 from folium.plugins import MiniMap
 from PIL import Image
 from test_merge import ONE, at
@@ -547,11 +548,11 @@ def test_on_a_phone_the_map_comes_first(tmp_path: Path, browser: Any) -> None:
     assert lowest < panel["y"], "no damage begins under the panel"
     opened.page.evaluate("document.querySelectorAll('.rd-list button')[1].click()")
     opened.page.evaluate("document.querySelector('.rd-picture img').decode()")
-    opened.page.wait_for_timeout(600)  # the map glides
-    y = opened.page.evaluate(
-        "(s => RoadDamage.page.map.latLngToContainerPoint([s.lat, s.lon]).y)(RoadDamage.page.selected)"
+    where = "(s => RoadDamage.page.map.latLngToContainerPoint([s.lat, s.lon]).y)(RoadDamage.page.selected)"
+    top = opened.page.locator(".rd-details").bounding_box()["y"]
+    until(
+        lambda: 0 < opened.page.evaluate(where) < top - 20, "nor is the one opened, once the map has glided"
     )
-    assert 0 < y < opened.page.locator(".rd-details").bounding_box()["y"] - 20, "nor is the one opened"
 
 
 def test_what_is_not_carried_stops_the_build() -> None:
@@ -569,8 +570,11 @@ def test_online_tiles_are_kept_out_by_the_policy(tmp_path: Path, browser: Any) -
     path = tmp_path / "tiles.html"
     path.write_text(figure.render(), encoding="utf-8")
     opened = Page(browser, path, ready=False)
-    opened.page.wait_for_timeout(500)
-    assert any("Content Security Policy" in error for error in opened.errors)
+    policy = "Content Security Policy"
+    until(
+        lambda: opened.page.title() and any(policy in error for error in opened.errors),
+        "the browser's refusal",
+    )
 
 
 def test_the_ground_comes_from_a_file_of_polygons(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import AsyncClient
 
 from maps.offline import ASSETS
-from roaddamage import server
+from roaddamage import server, workers
 from roaddamage.server import ServerError
 from roaddamage.web.streaming import PIECE_BYTES, pieces
 
@@ -73,3 +73,38 @@ def test_a_list_is_read_no_further_than_it_is_sent() -> None:
 
     assert asyncio.run(first()) == 1000 * made
     assert PIECE_BYTES <= 1000 * made < PIECE_BYTES + 1000
+
+
+class Process:
+    """Of a worker, which a test ends."""
+
+    pid, exitcode, lives = 1, -9, True
+
+    def is_alive(self) -> bool:
+        return self.lives
+
+
+def test_a_worker_that_keeps_ending_is_started_ever_later() -> None:
+    now, started = 0.0, 0
+
+    def start() -> Any:
+        nonlocal started
+        started += 1
+        return Process()
+
+    kept = workers.Kept(start, lambda: now)
+
+    def ends_after(seconds: float) -> float:
+        """How long it takes until another one is started."""
+        nonlocal now
+        now += seconds
+        kept.process.lives = False  # type: ignore[attr-defined]
+        before, ended = started, now
+        kept.look()
+        while started == before:
+            now += 1.0
+            kept.look()
+        return now - ended
+
+    assert [ends_after(2.0) for _ in range(8)] == [5, 10, 20, 40, 80, 160, 300, 300]
+    assert ends_after(workers.SETTLED_S + 1.0) == 5
