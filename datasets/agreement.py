@@ -30,7 +30,8 @@ _SAME_CLASS = 0.01
 """So much more overlap a pair of one class is worth: where boxes lie on each other, like goes with like."""
 
 Interval = tuple[float, float]
-Numbers = NDArray[np.int64] | Floats
+Ints = NDArray[np.int64]
+Numbers = Ints | Floats
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def _shown(figure: Figure) -> str:
 class _Compared:
     """Two people's boxes in one picture: pairs by class (5, 5), the overlaps of pairs, and boxes left aside."""
 
-    classes: NDArray[np.int64]
+    classes: Ints
     overlaps: Floats
     unjudged: int
     empty: bool
@@ -129,8 +130,9 @@ def agreement(one: Sequence[Picture], other: Sequence[Picture], seed: int = 0) -
     # How often each picture is drawn: first each once, then in every resample.
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), RESAMPLES)
-    weights = np.concatenate([np.ones((1, len(pairs)), np.int64), drawn])
-    classes = np.einsum("rp,pij->rij", weights, counts)
+    # As floats, whose products are quick.
+    weights = np.concatenate([np.ones((1, len(pairs))), drawn.astype(float)])
+    classes = np.tensordot(weights, counts.astype(float), 1)
     shared = weights @ overlaps
     total = counts.sum(axis=0)
     return Agreement(
@@ -187,7 +189,7 @@ def _compared(one: Picture, other: Picture) -> _Compared:
     return _Compared(classes, overlaps, unjudged, empty)
 
 
-def _matches(one: Picture, other: Picture) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _matches(one: Picture, other: Picture) -> tuple[Ints, Ints]:
     """Rows of boxes at the same place: the pairs whose overlap is largest in all (Hungarian method)."""
     overlap = iou(one.boxes_px, other.boxes_px)
     same = one.class_id[:, None] == other.class_id[None]
@@ -197,7 +199,7 @@ def _matches(one: Picture, other: Picture) -> tuple[NDArray[np.int64], NDArray[n
     return left[real], right[real]
 
 
-def _alone(one: Picture, matched: NDArray[np.int64], other: Picture) -> NDArray[np.int64]:
+def _alone(one: Picture, matched: Ints, other: Picture) -> Ints:
     """Rows of boxes without a match whose middle lies where the other one judged."""
     rows = np.setdiff1d(np.arange(len(one.xyxy)), matched)
     if other.known is None:
@@ -207,7 +209,7 @@ def _alone(one: Picture, matched: NDArray[np.int64], other: Picture) -> NDArray[
     return np.asarray(rows[np.any(np.all(inside, axis=2), axis=1)])
 
 
-def alpha(values: NDArray[np.int64]) -> Floats:
+def alpha(values: Numbers) -> Floats:
     """Krippendorff's alpha of nominal values of two people, NaN where all values are one.
 
     `values` (r, k, k) counts units by what the first said (row) and the second, for r draws at once.
@@ -220,14 +222,14 @@ def alpha(values: NDArray[np.int64]) -> Floats:
     return 1 - _share((total - 1) * differ, by_chance)
 
 
-def _both_empty(units: NDArray[np.int64]) -> NDArray[np.int64]:
+def _both_empty(units: Floats) -> Floats:
     """Units (r,) on which both said that there is nothing, as `alpha` takes them."""
-    values = np.zeros((len(units), NOTHING + 1, NOTHING + 1), np.int64)
+    values = np.zeros((len(units), NOTHING + 1, NOTHING + 1))
     values[:, NOTHING, NOTHING] = units
     return values
 
 
-def _drawn_boxes(classes: NDArray[np.int64]) -> NDArray[np.int64]:
+def _drawn_boxes(classes: Floats) -> Floats:
     """How many boxes both drew together (r,)."""
     return np.asarray(classes[:, :NOTHING].sum((1, 2)) + classes[:, :, :NOTHING].sum((1, 2)))
 

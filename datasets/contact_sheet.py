@@ -70,7 +70,7 @@ def _cell(dataset: Dataset, picture: Picture) -> Image.Image:
             small = ImageOps.contain(ImageOps.exif_transpose(stored).convert("RGB"), room)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DatasetError(N_("{path} can't be read ({reason})."), path=path, reason=error) from error
-    if picture.known is not None:
+    if picture.judged is not None and picture.known is not None:
         small = _shaded(small, picture.known)
     draw = ImageDraw.Draw(small)
     font = ImageFont.load_default(_TEXT_PX - 2)

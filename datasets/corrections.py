@@ -10,9 +10,9 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -262,20 +262,23 @@ def _compared(before: Picture, after: Picture, shares: Shares) -> Difference:
 def _ids(before: Picture, shares: Shares, elsewhere: dict[str, str], found: Corrections) -> list[str]:
     """The ids of the boxes that came back; a copy, or one of another picture, gets a new one."""
     holder = _holders(before, shares)
-    others = {box_id for box_id, name in elsewhere.items() if name != before.name}
     ids: list[str] = []
+
+    def taken(box_id: str) -> bool:
+        return box_id in ids or box_id in holder or elsewhere.get(box_id, before.name) != before.name
+
     for row, box in enumerate(shares.boxes):
         told = f"{before.name}: {box.id}"
         if box.id and holder[box.id] != row:
             found.fault("duplicate_id", told)
-        elif box.id in others:
+        elif elsewhere.get(box.id, before.name) != before.name:
             found.fault("other_picture", told)
         elif box.id:
             if box.id not in before.box_id and not box.drawn:
                 found.fault("unknown_id", told)
             ids.append(box.id)
             continue
-        ids.append(_new_id(before, shares, row, others.union(ids, holder)))
+        ids.append(next(one for one in _new_ids(before, shares, row) if not taken(one)))
     return ids
 
 
@@ -291,11 +294,12 @@ def _holders(before: Picture, shares: Shares) -> dict[str, int]:
     return holder
 
 
-def _new_id(before: Picture, shares: Shares, row: int, taken: set[str]) -> str:
-    """An id for a new box, made of what and where it is: the same file read again gives the same."""
+def _new_ids(before: Picture, shares: Shares, row: int) -> Iterator[str]:
+    """Ids for a new box, made of what and where it is: the same file read again gives the same."""
     content = f"{before.id} {shares.class_id[row]} {shares.xyxy[row].round(4).tolist()}"
     plain = f"{before.id}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
-    return next(one for one in chain([plain], (f"{plain}.{n}" for n in count(2))) if one not in taken)
+    yield plain
+    yield from (f"{plain}.{number}" for number in count(2))
 
 
 def _apart_px(picture: Picture, one: Floats, other: Floats) -> float:
