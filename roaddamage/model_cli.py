@@ -91,6 +91,17 @@ Example:
 roaddamage models
 """
 )
+ROUNDS_HELP = N_(
+    """Show what each round of labelling brought: RUN... are folders of trainings.
+
+Each run's model is scored on the test part of a dataset, once; then the mean AP50 with its interval is set against
+the frames that were labelled by then, as a table and, in OUT, as a plot (rounds.html).
+
+Example:
+
+roaddamage rounds runs/round1 runs/round2 runs/round3 --data damage
+"""
+)
 EXPORT_HELP = N_(
     """Write a model in another form, and check that it finds the same: ONNX, OpenVINO or TensorRT.
 
@@ -287,19 +298,24 @@ def promote(
 
 def _show(told: Comparison, language: str) -> None:
     """The comparison on standard output."""
-    from rich.console import Console
-    from rich.table import Table
-
     from training.model_card import comparison_rows, remarks
 
     translate = translation(language)
-    heads, *rows = comparison_rows(told, translate)
-    table = Table(*heads, box=None, header_style="bold")
+    _show_table(comparison_rows(told, translate), remarks(told, translate))
+
+
+def _show_table(table: list[list[str]], lines: list[str]) -> None:
+    """A table, its first row the headings, and lines below it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    heads, *rows = table
+    shown = Table(*heads, box=None, header_style="bold")
     for row in rows:
-        table.add_row(*row)
+        shown.add_row(*row)
     console = Console(width=None if Console().is_terminal else 120)
-    console.print(table)
-    for line in remarks(told, translate):
+    console.print(shown)
+    for line in lines:
         console.print(line, markup=False, soft_wrap=True)
 
 
@@ -351,6 +367,28 @@ def _told(event: Event) -> str:
     if event.reason:
         parts.append(event.reason)
     return "  ".join(parts)
+
+
+@app.command(help=ROUNDS_HELP)
+def rounds(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help=N_("Folders of finished trainings."))],
+    data: Annotated[Path, DATA],
+    out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder for the results."))] = Path("rounds"),
+    device: Annotated[str, DEVICE] = "auto",
+    lang: Annotated[
+        Language | None, typer.Option(help=N_("Language of the results [default: the terminal's]."))
+    ] = None,
+) -> None:
+    """Show what rounds of labelling brought."""
+    from roaddamage.rounds import write_rounds
+    from training.rounds import notes, table
+
+    language = (lang or Language(preferred_language())).value
+    translate = translation(language)
+    with working(translate, out) as moved:
+        told, pictures = write_rounds(runs, data, out, device, language, translate, moved)
+    _show_table(table(told, translate), notes(told, pictures, translate))
+    typer.echo(translate(N_("Plot: {path}")).format(path=(out / "rounds.html").absolute()))
 
 
 @app.command(help=EXPORT_HELP)

@@ -164,17 +164,24 @@ class Trainer(DetectionTrainer):
     def _setup_train(self) -> None:
         """Also change the loss; not before the averaged model was copied, which is what checkpoints hold."""
         super()._setup_train()  # type: ignore[no-untyped-call]
-        model: Any = unwrap_model(self.model)  # type: ignore[arg-type]
-        if getattr(model, "criterion", None) is None:
-            model.criterion = model.init_criterion()
-        # A network without suppression of its own boxes (yolo26) has two losses in one.
-        losses = [
-            one for one in (model.criterion, *vars(model.criterion).values()) if type(one) is v8DetectionLoss
-        ]
-        if not losses:
-            raise ModelError(
-                N_("{name} can't be trained on pictures labelled in part: its loss is of another kind."),
-                name=type(model).__name__,
-            )
-        for one in losses:
-            one.__class__ = _Loss
+        ignore_unknown(unwrap_model(self.model))  # type: ignore[arg-type]
+
+
+def ignore_unknown(model: Any) -> None:
+    """Have a network's loss leave out the background that nobody judged.
+
+    Raises ModelError for a network with a loss of another kind.
+    """
+    if getattr(model, "criterion", None) is None:
+        model.criterion = model.init_criterion()
+    # A network without suppression of its own boxes (yolo26) has two losses in one.
+    losses = [
+        one for one in (model.criterion, *vars(model.criterion).values()) if type(one) is v8DetectionLoss
+    ]
+    if not losses:
+        raise ModelError(
+            N_("{name} can't be trained on pictures labelled in part: its loss is of another kind."),
+            name=type(model).__name__,
+        )
+    for one in losses:
+        one.__class__ = _Loss

@@ -102,7 +102,7 @@ def compare(
     )
     pictures = dataset.part("test")
     return Comparison(
-        evaluations[0], evaluations[1], changes, *(_seen(pictures, path) for path in seen[::-1])
+        evaluations[0], evaluations[1], changes, *(seen_count(pictures, path) for path in seen[::-1])
     )
 
 
@@ -131,7 +131,8 @@ def write_seen(path: Path, digests: Iterable[str], began_from: Path | None) -> N
     path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
 
 
-def _seen(pictures: Iterable[Picture], path: Path) -> int | None:
+def seen_count(pictures: Iterable[Picture], path: Path) -> int | None:
+    """How many of the pictures a model learnt from, by its `seen_file`; None where there is none."""
     if not path.exists():
         return None
     known = set(path.read_text(encoding="utf-8").split())

@@ -222,11 +222,16 @@ def quick_on_cpu(trainer: Any) -> None:
 
 
 def _record(dataset: Dataset, settings: Settings) -> dict[str, Any]:
+    learnt = [*dataset.part("train"), *dataset.part("val")]
     told = {
         "begun": _now(),
         "dataset": str(dataset.folder.resolve()),
         "data_sha256": data_hash(dataset),
         "pictures": {name: len(dataset.part(name)) for name in ("train", "val", "test")},
+        "labelled": {
+            "partly": sum(one.judged is not None for one in learnt),
+            "boxes": sum(len(one.class_id) for one in learnt),
+        },
         "settings": asdict(settings),
         "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
     }
