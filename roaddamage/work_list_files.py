@@ -6,7 +6,7 @@ import base64
 import csv
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import gpxpy.gpx
@@ -25,6 +25,11 @@ from roaddamage.web.small_map import ways_around
 from roaddamage.whereabouts import on_road
 
 PICTURE_PX = 1000
+PRINTED = (
+    "class_id", "severity", "lon", "lat", "length_m", "length_sd_m", "width_m", "width_sd_m", "area_m2", "area_sd_m2",
+    "road", "chainage_m", "priority", "last_seen", "state",
+)  # fmt: skip
+"""What papers tell of a damage."""
 ROOM_DEG = 0.004
 """Roads are drawn so far around the stops; more than a damage's map reaches."""
 HEADINGS = (
@@ -90,16 +95,32 @@ def as_csv(work_list: WorkList, translate: Translate) -> bytes:
     return text.getvalue().encode(UTF_8)
 
 
-def as_pdf(work_list: WorkList, translate: Translate) -> bytes:
-    """A4: an overview with the stops by number, then a page a stop. Raises PdfError."""
+def told(work_list: WorkList) -> list[object]:
+    """All that a list's paper tells, but for the roads around its stops: another answer, another paper."""
+    row = WorkList.objects.filter(pk=work_list.pk).values().get()
+    stops = work_list.stops.values_list("pk", "place", "done", "note", "damage", "damage__version")
+    damages = Damage.objects.filter(stops__work_list=work_list).order_by("pk")
+    return [row, list(stops), list(damages.values("pk", "best", *PRINTED))]
+
+
+def as_pdf(
+    work_list: WorkList, translate: Translate, watch: Callable[[int, int], None] = lambda done, total: None
+) -> bytes:
+    """A4: an overview with the stops by number, then a page a stop. Raises PdfError.
+
+    `watch` is told of how many stops the map and the picture are there; laying the pages out takes twice as long again.
+    """
     weasyprint()
     stops = stops_of(work_list)
+    pages = []
     with quiet():
         overview, around = _maps(stops, translate)
-    pages = []
-    for stop, map_picture in zip(stops, around, strict=True):
-        path = evidence_file(stop.damage)
-        pages.append({"stop": stop, "picture": path and small_picture(path, PICTURE_PX), "map": map_picture})
+        for stop, map_picture in zip(stops, around, strict=True):
+            path = evidence_file(stop.damage)
+            pages.append(
+                {"stop": stop, "picture": path and small_picture(path, PICTURE_PX), "map": map_picture}
+            )
+            watch(len(pages), len(stops))
     html = render_to_string(
         "web/work_list_paper.html",
         {"list": work_list, "pages": pages, "overview": overview, "font": font_file().as_uri(),
@@ -111,16 +132,17 @@ def as_pdf(work_list: WorkList, translate: Translate) -> bytes:
         return path.read_bytes()
 
 
-def _maps(stops: Sequence[Stop], translate: Translate) -> tuple[str, list[str]]:
+def _maps(stops: Sequence[Stop], translate: Translate) -> tuple[str, Iterator[str]]:
+    """The overview, and then the map of each stop when its turn comes."""
     from maps.stop_maps import StopMaps  # matplotlib, which pages do without
 
     if not stops:
-        return "", []
+        return "", iter(())
     places = np.array([(stop.damage.lon, stop.damage.lat) for stop in stops])
     (west, south), (east, north) = (places.min(0) - ROOM_DEG).tolist(), (places.max(0) + ROOM_DEG).tolist()
     codes = [CLASSES[stop.damage.class_id].code for stop in stops]
     maps = StopMaps(places, codes, list(ways_around(west, south, east, north)), translate)
-    return _png(maps.overview()), [_png(maps.around(number)) for number in range(1, len(stops) + 1)]
+    return _png(maps.overview()), (_png(maps.around(number)) for number in range(1, len(stops) + 1))
 
 
 def _png(content: bytes) -> str:

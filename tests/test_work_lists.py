@@ -313,7 +313,7 @@ def test_gpx_and_csv(
     rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
     assert [row[1] for row in rows[1:]] == [str(one.pk) for one in damages]
     assert rows[1][5].startswith("'=HYPERLINK")
-    assert {len(row) for row in rows} == {16}
+    assert {len(row) for row in rows} == {17}
 
 
 def test_pdf_has_a_page_a_stop(

@@ -58,6 +58,7 @@ ACCESS: dict[str, frozenset[str]] = {
     "work_list_change": DECIDE,
     "work_list_order": DECIDE,
     "work_list_file": REPAIR,
+    "work_list_paper": REPAIR,
     "stop": REPAIR,
     "stop_done": REPAIR,
     "stop_undo": REPAIR,

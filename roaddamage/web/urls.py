@@ -46,6 +46,7 @@ urlpatterns = [
     path("work-lists/<int:number>/", work_lists.work_list, name="work_list"),
     path("work-lists/<int:number>/change/", work_lists.work_list_change, name="work_list_change"),
     path("work-lists/<int:number>/order/", work_lists.work_list_order, name="work_list_order"),
+    path("work-lists/<int:number>/paper/", work_lists.work_list_paper, name="work_list_paper"),
     path("work-lists/<int:number>/list.<slug:kind>", work_lists.work_list_file, name="work_list_file"),
     path("stops/<int:number>/", stops.stop, name="stop"),
     path("stops/<int:number>/done/", stops.stop_done, name="stop_done"),

@@ -12,11 +12,14 @@ from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import get_language
 from django.views.decorators.http import require_GET, require_POST
 
 from detector.classes import CLASSES
 from detector.errors import N_, RoadDamageError
 from detector.trajectory import LocalFrame
+from roaddamage import papers
+from roaddamage.papers import Paper
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Damage, WorkList
 from roaddamage.records.work_lists import (
@@ -212,10 +215,42 @@ def work_list_file(request: HttpRequest, number: int, kind: str) -> HttpResponse
         raise Http404
     make, content_type = made[kind]
     try:
-        content = make(row, say)
+        if kind == "pdf" and row.stops.count() > papers.FEW:
+            paper = Paper.of(row, _language())
+            if not paper.ready:
+                return redirect("work_list_paper", number)
+            content = paper.path.read_bytes()
+        else:
+            content = make(row, say)
     except RoadDamageError as error:
         messages.error(request, error.message(say))
         return redirect("work_list", number)
     audited(request.user, "work_list.exported", str(number), kind=kind)
     name = f'attachment; filename="work-list-{number}.{kind}"'
     return HttpResponse(content, content_type=content_type, headers={"Content-Disposition": name})
+
+
+def work_list_paper(request: HttpRequest, number: int) -> HttpResponse:
+    """A long list's PDF while it is made aside; asked again by POST where that failed. A part of the page, for htmx."""
+    row = get_object_or_404(WorkList, pk=number)
+    paper = Paper.of(row, _language())
+    if request.method == "POST":
+        paper.again()
+        paper.ask()
+        return redirect("work_list_paper", number)
+    if not paper.problem:
+        paper.ask()
+    whole = (
+        "web/work_list_waiting.html"
+        if "HX-Request" not in request.headers
+        else "web/work_list_waiting_part.html"
+    )
+    values = {
+        "number": number, "ready": paper.ready, "problem": paper.problem, "done": paper.done(),
+        "list": row,
+    }  # fmt: skip
+    return render(request, whole, values)
+
+
+def _language() -> str:
+    return (get_language() or "ja")[:2]
