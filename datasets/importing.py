@@ -23,7 +23,6 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from datasets.dataset import (
-    ID_DIGITS,
     NOBODY,
     DatasetError,
     Picture,
@@ -34,7 +33,7 @@ from datasets.dataset import (
 from datasets.formats import SUFFIXES, Labelled, PictureFiles
 from datasets.likeness import hashes_of, near_pairs, picture_hash
 from datasets.readers import READERS
-from datasets.shares import shares_of
+from datasets.shares import Shares, shares_of
 from detector.classes import CODES
 from detector.errors import N_
 
@@ -143,8 +142,13 @@ def import_pictures(
     usable = [one for one in listed if _usable(one, report)]
     for done, (one, file) in enumerate(_read_all(usable, report), 1):
         progress(done, len(usable))
-        if file is None or (picture := _picture(one, file, about, report, ids)) is None:
+        if file is None:
             continue
+        shares = shares_of(one, (file.width_px, file.height_px), about.negatives, report.fault)
+        if shares is None:
+            continue
+        report.other_classes.update(shares.others)
+        picture = _picture(one, file, shares, about)
         if earlier := taken.get(file.sha256):
             _duplicate(one, picture, earlier, report)
             continue
@@ -154,7 +158,7 @@ def import_pictures(
         if about.road_pattern and not road:
             report.fault("no_road", shown)
         picture = replace(
-            picture,
+            _identified(picture, one, shares, ids, report),
             name=_safe_name(one.image, file.sha256, stems),
             road=road,
             source=report.source,
@@ -228,14 +232,10 @@ def _read(one: Labelled) -> _File | str:
     return _File(hashlib.sha256(content).hexdigest(), width_px, height_px, picture_hash(grey))
 
 
-def _picture(one: Labelled, file: _File, about: About, report: Report, taken: set[str]) -> Picture | None:
-    """A picture with the boxes that count, ids not in `taken`; None where the labels are for another shape."""
-    shares = shares_of(one, (file.width_px, file.height_px), about.negatives, report.fault)
-    if shares is None:
-        return None
-    report.other_classes.update(shares.others)
+def _picture(one: Labelled, file: _File, shares: Shares, about: About) -> Picture:
+    """A picture with the boxes that count."""
     negatives = {*(one.negatives or ()), *(name for name, _ in shares.marked)}
-    picture = Picture(
+    return Picture(
         "",
         file.width_px,
         file.height_px,
@@ -243,17 +243,18 @@ def _picture(one: Labelled, file: _File, about: About, report: Report, taken: se
         negatives=",".join(sorted(negatives)),
         sha256=file.sha256,
         phash=file.phash,
-        id=_free(one.picture_id, file.sha256[:ID_DIGITS], taken, report),
         xyxy=shares.xyxy,
         class_id=shares.class_id,
         judged=shares.judged,
         proposed=one.labelled == NOBODY,
     )
-    box_id = tuple(
-        _free(box.id, spare, taken, report)
-        for box, spare in zip(shares.boxes, picture.plain_ids, strict=True)
-    )
-    return replace(picture, box_id=box_id)
+
+
+def _identified(picture: Picture, one: Labelled, shares: Shares, taken: set[str], report: Report) -> Picture:
+    """The picture with the ids that the labels tell, where nothing in `taken` has them."""
+    picture = replace(picture, id=_free(one.picture_id, picture.id, taken, report), box_id=())
+    told = zip(shares.boxes, picture.plain_ids, strict=True)
+    return replace(picture, box_id=tuple(_free(box.id, spare, taken, report) for box, spare in told))
 
 
 def _free(told: str, spare: str, taken: set[str], report: Report) -> str:

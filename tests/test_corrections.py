@@ -352,6 +352,13 @@ def test_ids_that_are_taken_are_given_anew_by_an_import(dataset: Dataset) -> Non
     assert len({one.id for one in pictures}) == len(pictures) == 4
 
 
+def test_an_import_of_what_is_there_is_all_duplicates_and_nothing_else(dataset: Dataset) -> None:
+    path, anew = back("cvat", dataset), dataset.folder.parent / "anew"
+    for _ in range(2):
+        report = import_pictures("cvat", path, anew, About(), images=dataset.folder / "images")
+    assert {name: len(what) for name, what in report.faults.items() if what} == {"duplicate": len(PICTURES)}
+
+
 def test_the_commands(dataset: Dataset) -> None:
     out = dataset.folder.parent / "cli"
     done = roaddamage("dataset", "export", "cvat", dataset.folder, "--out", out)
