@@ -12,6 +12,7 @@ from detector.errors import N_, FootageError, RoadDamageError, Translate
 from roaddamage import (
     __version__,
     add_cli,
+    backup_cli,
     basemap_cli,
     dataset_cli,
     export_cli,
@@ -58,6 +59,7 @@ app = typer.Typer(
 )
 app.add_typer(dataset_cli.app, name="dataset")
 app.add_typer(model_cli.app)
+app.add_typer(backup_cli.app)
 app.add_typer(basemap_cli.app, name="basemap")
 app.add_typer(export_cli.app)
 app.add_typer(server_cli.app)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from detector.errors import N_, RoadDamageError
+from roaddamage import __version__
 from roaddamage.workspace import ENVIRONMENT, Workspace
 
 FIRST = "admin"
@@ -32,14 +33,9 @@ def prepare(folder: Path) -> Workspace:
 
     Raises OSError, and ServerError where the database does not answer, or its tables are of a later version.
     """
-    workspace = Workspace(folder.absolute())
-    workspace.make()
-    os.environ[ENVIRONMENT] = str(workspace.folder)
-    os.environ["DJANGO_SETTINGS_MODULE"] = "roaddamage.settings"
-    import django
-
-    django.setup()
-    _bring_up_to_date()
+    Workspace(folder.absolute()).make()
+    workspace = start_django(folder)
+    _bring_up_to_date(workspace)
     from django.contrib.auth.models import Group
 
     from roaddamage.web.access import GROUPS
@@ -49,14 +45,26 @@ def prepare(folder: Path) -> Workspace:
     return workspace
 
 
-def _bring_up_to_date() -> None:
+def start_django(folder: Path) -> Workspace:
+    """Start Django for a workspace, without a look at it."""
+    workspace = Workspace(folder.absolute())
+    os.environ[ENVIRONMENT] = str(workspace.folder)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "roaddamage.settings"
+    import django
+
+    django.setup()
+    return workspace
+
+
+def _bring_up_to_date(workspace: Workspace) -> None:
     """Make the tables, or change them to today's. Raises ServerError."""
     from django.core.management import call_command
     from django.db import InterfaceError, OperationalError, connection
-    from django.db.migrations.loader import MigrationLoader
+    from django.db.migrations.executor import MigrationExecutor
 
     try:
-        loader = MigrationLoader(connection)
+        executor = MigrationExecutor(connection)
+        loader = executor.loader
         # Tables of a later version would be filled with what that does not expect.
         if (
             later := {one for one in loader.applied_migrations or () if one[0] == "records"}
@@ -66,6 +74,8 @@ def _bring_up_to_date() -> None:
                 N_("The records are of a later version of the application ({names}): install that again."),
                 names=", ".join(sorted(name for _, name in later)),
             )
+        if loader.applied_migrations and executor.migration_plan(loader.graph.leaf_nodes()):
+            _keep_as_they_were(workspace)
         call_command("migrate", verbosity=0, interactive=False)
     except (OperationalError, InterfaceError) as error:
         raise ServerError(
@@ -74,6 +84,17 @@ def _bring_up_to_date() -> None:
             ),
             reason=str(error).strip(),
         ) from error
+
+
+def _keep_as_they_were(workspace: Workspace) -> None:
+    """A copy of the records beside them, before they are changed; of PostgreSQL an administrator has one."""
+    from django.db import connection
+
+    from roaddamage.backup import dumped
+
+    if connection.vendor == "sqlite":
+        kept = workspace.folder / f"records-before-{__version__}.sqlite3"
+        dumped(workspace.folder).replace(kept)
 
 
 def open_workspace(folder: Path) -> Workspace:
