@@ -74,7 +74,10 @@ def _in_use(row: RoadsFile) -> InUse:
 
 @lru_cache(maxsize=1)
 def _network(path: Path) -> Network:
-    return Network(read_kept(path), default_rules().lanes)
+    """With all that is worked out of it once, so that nobody who holds a lock waits for that."""
+    network = Network(read_kept(path), default_rules().lanes)
+    network.tree, network.junctions  # noqa: B018
+    return network
 
 
 def kept_at(digest: str) -> Path:

@@ -233,9 +233,11 @@ def keep(job: Job, result: DriveResult, image_px: int, model: str, staged: Path)
     LostError and CancelledError.
     """
     from roaddamage.detect import way_of
+    from roaddamage.records.placing import roads_now
 
     drive = Drive.objects.get(pk=job.drive_id)
     way: Way = replace(way_of(result, image_px), drive=drive.name)
+    roads_now()  # read now, where they are not yet, so that nobody waits for that
     with transaction.atomic():
         Turn.take("counting")
         now = Job.objects.select_for_update().get(pk=job.pk)
