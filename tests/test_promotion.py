@@ -191,6 +191,34 @@ def test_a_rollback_goes_one_model_back_each_time() -> None:
     assert in_use([*events, event("rollback", "a"), event("rollback", "")]) == []
 
 
+def test_a_model_before_that_is_gone_is_said_and_can_be_passed_over(tmp_path: Path) -> None:
+    models = Models(tmp_path)
+    for name in ("0001-a", "0002-b", "0003-c"):
+        (models.folder / name).mkdir(parents=True)
+        (models.folder / name / f"{name}.pt").write_bytes(name.encode())
+    promoted = [
+        Event("2026-01-01T00:00:00+00:00", "me", "promotion", f"000{n}-{x}") for n, x in enumerate("abc", 1)
+    ]
+    models._write(promoted)
+    (models.folder / "0002-b" / "0002-b.pt").unlink()
+    (models.folder / "0003-c" / "0003-c.pt").unlink()
+    with pytest.raises(HistoryError, match=r"0003-c\.pt, is gone"):
+        models.current()
+    with pytest.raises(PromotionError, match=r"0002-b\.pt, is gone.*--past-missing"):
+        models.rollback()
+    assert models.history() == promoted, "what is refused changes nothing"
+    assert (
+        models.rollback("lost", past_missing=True)
+        == models.current()
+        == models.folder / "0001-a" / "0001-a.pt"
+    )
+    assert models.history()[-1].reason == "lost"
+    models.current().unlink()
+    assert models.rollback() == models.current() == DEFAULT_MODEL
+    models._write(promoted)
+    assert models.rollback(past_missing=True) == DEFAULT_MODEL, "where all are gone, the package's is left"
+
+
 class Finder:
     """Finds each label of the classes it knows, and nothing else."""
 
