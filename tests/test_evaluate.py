@@ -130,6 +130,12 @@ def test_false_alarms_are_counted_on_clean_pictures_alone(tmp_path: Path) -> Non
     assert (score.labels, score.precision, score.recall) == (1, 1 / 3, 1.0)
 
 
+def test_where_nobody_judged_nothing_is_a_false_alarm(tmp_path: Path) -> None:
+    part = Picture("part.png", 100, 100, part="train", judged=np.array([[0.5, 0.5, 1.0, 1.0]]))
+    told = evaluate(Fixed(), small(tmp_path, part, replace(BROKEN, part="train")), "train")  # type: ignore[arg-type]
+    assert (told.pictures, told.clean_pictures, told.whole.scores[0].precision) == (1, 0, 1.0)
+
+
 def test_without_clean_pictures_false_alarms_are_not_told(tmp_path: Path) -> None:
     told = scores_of(small(tmp_path, BROKEN))
     assert (told.false_alarms, told.false_alarms_interval) == (None, None)

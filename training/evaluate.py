@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from datasets.dataset import PARTS, Dataset, DatasetError, Picture
+from datasets.dataset import PARTS, WHOLE, Dataset, DatasetError, Picture
 from detector.classes import CODES
 from detector.errors import N_
 from detector.model import Detections, Model
@@ -282,10 +282,13 @@ def ap50_samples(looked: Looked, resamples: int = RESAMPLES) -> NDArray[np.float
 
 
 def pictures_of(dataset: Dataset, part: str) -> tuple[Picture, ...]:
-    """The pictures of a part, those of one size together. Raises DatasetError for no such part, or an empty one."""
+    """The pictures of a part that were judged as a whole, those of one size together.
+
+    In others it is not known what is a false alarm. Raises DatasetError for no such part, or an empty one.
+    """
     if part not in PARTS:
         raise DatasetError(N_("{part} is no part of a dataset. Use train, val or test."), part=part)
-    pictures = dataset.part(part)
+    pictures = [one for one in dataset.part(part) if one.labelled == WHOLE]
     if not pictures:
         raise DatasetError(
             N_("{path} has no pictures in its part {part}. Split it first, or give another --part."),
