@@ -23,6 +23,7 @@ from roaddamage.records import cells
 from roaddamage.records.audit import audited
 from roaddamage.records.facts import damage_of
 from roaddamage.records.models import Damage, Review, Turn
+from roaddamage.records.names import full_name
 from roaddamage.records.priorities import put_priorities
 from roaddamage.records.queue import seen_again
 from roaddamage.records.rows import settle, sighting_of
@@ -203,7 +204,7 @@ def check(row: Damage, kind: str, version: int | None) -> None:
         )  # fmt: skip
     last = row.reviews.exclude(kind=Kind.comment).select_related("by").last()
     if version is not None and version != row.version and last is not None:
-        raise DecisionError(FIRST[last.kind], who=called(last.by), number=row.pk)
+        raise DecisionError(FIRST[last.kind], who=full_name(last.by), number=row.pk)
     if not _possible(row, kind):
         raise DecisionError(
             N_("Damage {number} can't be decided so in its present state. Load its page again."),
@@ -280,8 +281,3 @@ def restore(row: Damage, taken: Review) -> None:
 def model_of(row: Damage) -> str:
     """On which model's word a damage is decided."""
     return row.best.model if row.best else ""
-
-
-def called(user: User) -> str:
-    """A person's name."""
-    return user.get_full_name() or user.get_username()

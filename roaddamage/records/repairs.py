@@ -7,8 +7,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from detector.errors import N_
-from roaddamage.records.decisions import Decision, called, decide
+from roaddamage.records.decisions import Decision, decide
 from roaddamage.records.models import Review, Stop
+from roaddamage.records.names import full_name
 from roaddamage.records.taking_back import last_of, undo
 from roaddamage.records.work_lists import WorkListError
 
@@ -18,7 +19,7 @@ def finish(stop: Stop, by: User, photo: str, note: str) -> None:
     with transaction.atomic():
         row = Stop.objects.select_for_update(of=("self",)).select_related("by").get(pk=stop.pk)
         if row.done:
-            who = called(row.by) if row.by else "–"
+            who = full_name(row.by) if row.by else "–"
             raise WorkListError(N_("{who} has recorded this stop as repaired already."), who=who)
         photo, note = photo or row.photo, note.strip()
         if not photo and not note:

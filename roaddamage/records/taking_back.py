@@ -10,7 +10,6 @@ from roaddamage.records.decisions import (
     DECISIONS,
     FIRST,
     DecisionError,
-    called,
     facts,
     keep,
     locked,
@@ -19,6 +18,7 @@ from roaddamage.records.decisions import (
 )
 from roaddamage.records.joining import other_of, take_back
 from roaddamage.records.models import Review, Sighting, Turn
+from roaddamage.records.names import full_name
 
 
 def last_of(by: User, number: int | None = None) -> Review | None:
@@ -56,4 +56,4 @@ def _check_latest(taken: Review) -> None:
     own = Review.objects.filter(damage=taken.damage_id, kind__in=DECISIONS, undone_by__isnull=True)
     latest = own.order_by("-at", "-pk").first()
     if latest is not None and latest != taken:
-        raise DecisionError(FIRST[latest.kind], who=called(latest.by), number=taken.damage_id)
+        raise DecisionError(FIRST[latest.kind], who=full_name(latest.by), number=taken.damage_id)

@@ -15,6 +15,7 @@ from roaddamage.records import decisions, taking_back
 from roaddamage.records.audit import audited
 from roaddamage.records.joining import NEAR_M, near
 from roaddamage.records.models import Damage, Review
+from roaddamage.records.names import full_name
 from roaddamage.records.priorities import parts_of
 from roaddamage.web.access import REPAIR
 from roaddamage.web.evidence import KINDS, picture_of
@@ -52,7 +53,7 @@ def damage(request: HttpRequest, number: int) -> HttpResponse:
     row = get_object_or_404(Damage.objects.select_related("best", "assignee", "joined_into"), pk=number)
     audited(request.user, "damage.seen", str(row.pk))
     reviews = list(row.reviews.select_related("by", "undone", "undone__by"))
-    names = {user.pk: user.get_full_name() or user.get_username() for user in User.objects.all()}
+    names = {user.pk: full_name(user) for user in User.objects.all()}
     history = {
         "damage": row, "reviews": reviews, "names": names, "field_names": FIELD_NAMES.items(),
         "state_names": dict(Damage.State.choices), "rejected_as": decisions.REJECTED_AS,
