@@ -79,11 +79,15 @@ class Agreement:
             _(N_("Boxes: {one} and {other}, at the same place: {matched}")).format(
                 one=f"{self.boxes[0]:,}", other=f"{self.boxes[1]:,}", matched=f"{self.matched:,}"
             ),
-            f"{_(N_('Same place (F1)'))}: {_shown(self.presence)}",
-            f"{_(N_('Same place and class (F1)'))}: {_shown(self.same_class)}",
+            _(N_("Same place (F1): {figure}")).format(figure=_shown(self.presence)),
+            _(N_("Same place and class (F1): {figure}")).format(figure=_shown(self.same_class)),
             *(f"  {code}: {_shown(figure)}" for code, figure in self.by_class.items()),
-            f"{_(N_('Overlap of boxes at the same place (mean IoU)'))}: {_shown(self.overlap)}",
-            f"{_(N_('Agreement beyond chance (Krippendorff’s alpha)'))}: {_shown(self.alpha)}",
+            _(N_("Overlap of boxes at the same place (mean IoU): {figure}")).format(
+                figure=_shown(self.overlap)
+            ),
+            _(N_("Agreement beyond chance (Krippendorff’s alpha): {figure}")).format(
+                figure=_shown(self.alpha)
+            ),
         ]
         if any(self.only):
             lines.append(
