@@ -36,16 +36,14 @@ def why_road(row: Damage, rules: Rules, translate: Translate) -> str:
     own = rules.priority
     share = f"{100 * own.carried(row.road_kind, row.traffic):.0f}"
     if row.traffic is not None:
-        text = translate(N_("{count} vehicles a day: {share} % of the road's part (all of it from {full})"))
+        text = translate(N_("{count} vehicles a day, where {full} are full: counts {share} %"))
         return text.format(count=f"{row.traffic:,.0f}", share=share, full=f"{own.traffic_full:,.0f}")
     if row.chainage_m is None:
-        return translate(N_("on no known road: {share} % of the road's part")).format(share=share)
+        return translate(N_("on no known road: counts {share} %")).format(share=share)
     if not row.road_kind:
-        return translate(N_("kind of road not known: {share} % of the road's part")).format(share=share)
+        return translate(N_("kind of road not known: counts {share} %")).format(share=share)
     kind = kind_of_road(row.road_kind, translate)
     if own.counted_as(row.road_kind) == "other" and row.road_kind != "other":
-        text = translate(
-            N_("{kind}, which has no value of its own in the rules: {share} % of the road's part")
-        )
+        text = translate(N_("{kind}, which has no value of its own in the rules: counts {share} %"))
         return text.format(kind=kind, share=share)
-    return translate(N_("{kind}: {share} % of the road's part")).format(kind=kind, share=share)
+    return translate(N_("{kind}: counts {share} %")).format(kind=kind, share=share)
