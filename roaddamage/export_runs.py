@@ -200,6 +200,7 @@ def give_up_dead() -> None:
     for row in dead:
         interrupted = ExportRunError(N_("It was interrupted: the server ended meanwhile. Make it again."))
         end(row.pk, State.failed, problem=problem(interrupted))
+        shutil.rmtree(settings.WORKSPACE.exports / f".part-{row.pk}", ignore_errors=True)
 
 
 def folder_of(row: Export) -> Path:

@@ -61,8 +61,9 @@ def told_of(row: Export) -> Told:
     kept_until = row.at + timedelta(days=settings.EXPORT_DAYS)
     if row.state != Export.State.running:
         return Told(row, asked, _words(asked), kept_until)
-    steps = {one.key: one for one in (*FIRST, *(writing(form) for form in asked.forms), *LAST)}
-    step = steps[row.step].told(say) if row.step in steps else say(N_("waiting for its turn"))
+    steps = {one.key: one for one in (*FIRST, *LAST)}
+    steps |= {form: writing(say(FORMS[form])) for form in asked.forms}
+    step = steps[row.step].told(say) if row.step in steps else say(N_("waiting to begin"))
     return Told(row, asked, _words(asked), kept_until, *progress(row), step)
 
 

@@ -39,7 +39,7 @@ class Export(models.Model):
     asked = models.JSONField()
     """What was asked for (`roaddamage.export_runs.Asked`)."""
     step = models.CharField(max_length=NAME, blank=True)
-    """What is being done: the key of a step; "" while it waits for its turn."""
+    """What is being done: the key of a step; "" while it waits to begin."""
     share = models.FloatField(default=0.0)
     """How much of that is done."""
     took_s = models.JSONField(default=dict)
