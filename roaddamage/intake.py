@@ -284,28 +284,35 @@ def _free_name(name: str) -> str:
     return free
 
 
+def log_name(name: str) -> str:
+    """What a GPS log may be called here, of what a browser calls it. Raises IntakeError for a file that is none."""
+    if Path(name).suffix.lower() not in LOG_SUFFIXES:
+        raise IntakeError(
+            N_("{name} is no GPS log. Known are: {kinds}."),
+            name=Path(name).name,
+            kinds=", ".join(LOG_SUFFIXES),
+        )
+    return safe_path(name).name
+
+
 def attach_log(drive: Drive, source: Path, name: str, by: User) -> None:
     """Use this GPS log for a drive, in place of what it had.
 
     Raises IntakeError for a file that is none, TelemetryError for one without positions; the drive is then as before.
     """
-    path = safe_path(name)
-    if path.suffix.lower() not in LOG_SUFFIXES:
-        raise IntakeError(
-            N_("{name} is no GPS log. Known are: {kinds}."), name=path.name, kinds=", ".join(LOG_SUFFIXES)
-        )
+    name = log_name(name)
     footage = drive.files.filter(kind=FootageFile.Kind.footage).first()
     if footage is None or Path(footage.path).suffix.lower() in PICTURE_SUFFIXES:
         raise IntakeError(N_("Pictures carry their own positions; a log can be given for videos only."))
     read_log(source)
-    target = put(source, footage.path.split("/")[0], f"attached-{drive.pk}/{path.name}")
+    target = put(source, footage.path.split("/")[0], f"attached-{drive.pk}/{name}")
     with transaction.atomic():
         drive.files.filter(kind=FootageFile.Kind.attached).delete()
         FootageFile.objects.create(
-            drive=drive, name=path.name, path=target.relative_to(settings.WORKSPACE.footage).as_posix(),
+            drive=drive, name=name, path=target.relative_to(settings.WORKSPACE.footage).as_posix(),
             size=target.stat().st_size, sha256=sha256_of(target), kind=FootageFile.Kind.attached,
         )  # fmt: skip
-        audited(by, "drive.log_attached", drive.name, log=path.name)
+        audited(by, "drive.log_attached", drive.name, log=name)
     look_again(drive)
 
 

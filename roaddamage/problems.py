@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from detector.errors import N_, RoadDamageError, Translate, filled
@@ -25,9 +26,7 @@ IN_PAGE = {
         "The GPS log does not overlap the footage {path} in time. Correct its clock on the drive's page, or attach the"
         " log of this trip."
     ),
-    NO_GPS: N_(
-        "{path} has no GPS, and no log came with it. Attach its log ({kinds}) on the drive's page."
-    ),
+    NO_GPS: N_("{path} has no GPS, and no log came with it. Attach its log ({kinds}) on the drive's page."),
     NO_COLUMNS: N_(
         "{path} has no columns that can be told to be latitude, longitude and time (its headings: {headings}). Call"
         " them lat, lon and time (known are {names}), or attach the log as GPX."
@@ -47,6 +46,10 @@ IN_PAGE = {
 """What a page says in place of what names an option of the command line."""
 
 
+BATCH = re.compile(r"^(footage/)?[0-9a-f]{32}/")
+"""Where a batch's files lie, which no reader of a page knows."""
+
+
 def problem(error: RoadDamageError, folder: Path | None = None) -> dict[str, object]:
     """An error as JSON; paths in `folder` lose what a reader of a page need not know."""
     values = {name: _plain(value, folder) for name, value in error.values.items()}
@@ -57,7 +60,7 @@ def _plain(value: object, folder: Path | None) -> object:
     if isinstance(value, bool | int | float):
         return value
     text = str(value)
-    return text.replace(f"{folder}/", "").replace(str(folder), "") if folder else text
+    return BATCH.sub("", text.replace(f"{folder}/", "").replace(str(folder), "")) if folder else text
 
 
 def told(kept: dict[str, object], translate: Translate) -> str:

@@ -106,6 +106,7 @@ LANGUAGE_CODE = "ja"
 LANGUAGES = [("ja", "日本語"), ("en", "English")]
 LANGUAGE_COOKIE_NAME = "language"
 LOCALE_PATHS = [LOCALE]
+FORMAT_MODULE_PATH = ["roaddamage.web.formats"]
 USE_TZ = True
 TIME_ZONE = os.environ.get("ROADDAMAGE_TIMEZONE", "Asia/Tokyo")
 

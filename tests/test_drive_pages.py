@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import uuid
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import write_gpx, write_video
+from conftest import BEGIN, write_gpx, write_video
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -131,3 +133,55 @@ def test_a_batch_larger_than_the_disk_is_refused_before_its_first_byte(
     answer = crew.post("/upload/new/", {"bytes": str(10**18)})
     assert (answer.status_code, "GB" in answer.json()["error"]) == (507, True)
     assert len(crew.post("/upload/new/", {"bytes": "1"}).json()["batch"]) == 32
+
+
+def test_a_log_is_told_by_its_own_name(crew: Client, drive: Drive) -> None:
+    for name, data, part in (
+        ("朝.gpx", b"<gpx><broken", "朝.gpx は読める GPX ではありません"),
+        ("朝.png", b"x", "朝.png は GPS ログではありません"),
+    ):
+        answer = crew.post(f"/drives/{drive.pk}/log/", {"log": SimpleUploadedFile(name, data)}, follow=True)
+        assert part in answer.content.decode()
+
+
+def test_clocks_that_are_apart_are_laid_together_and_slid(crew: Client, drive: Drive, tmp_path: Path) -> None:
+    place = f"/drives/{drive.pk}/"
+    log = write_gpx(tmp_path / "x.gpx", 60, begin=BEGIN - timedelta(days=9)).read_bytes()
+    page = crew.post(place + "log/", {"log": SimpleUploadedFile("x.gpx", log)}, follow=True).content.decode()
+    assert "--" not in re.sub("<!--.*?-->", "", page)
+    offered = re.search(r'name="offset" value="([\d.]+)"', page)
+    assert offered
+    assert float(offered[1]) == 9 * 86_400
+    crew.post(place + "clock/", {"offset": offered[1]})
+    drive.refresh_from_db()
+    assert "problem" not in drive.understood
+    assert drive.understood["track"][0][0] == 0
+
+
+def test_what_a_file_lacks_is_told_in_the_readers_language(
+    workspace: Workspace, people: People, crew: Client, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    video = write_video(folder / "MOV0.mp4", np.arange(60) / 30, begin=BEGIN)
+    (row,) = add_folder(video.parent, people["crew"], uuid.uuid4().hex).drives
+    page = crew.get(f"/drives/{row.pk}/").content.decode()
+    assert "MOV0.mp4 には GPS がなく" in page
+    assert "/MOV0.mp4" not in page
+
+
+def test_every_drive_of_a_batch_is_started_at_once(
+    crew: Client, people: People, workspace: Workspace, tmp_path: Path
+) -> None:
+    batch = begin_batch(people["crew"])
+    for day, name in enumerate(("one", "two", "three")):
+        begin = BEGIN + timedelta(days=day)
+        video = write_video(tmp_path / f"{name}.mp4", np.arange(60 + day) / 30, begin=begin)
+        put(video, batch.uid, video.name)
+        if name != "three":
+            put(write_gpx(tmp_path / f"{name}.gpx", 4, begin=begin), batch.uid, f"{name}.gpx")
+    run(batch, people["crew"])
+    assert "2 件すべての処理を開始" in crew.get(f"/upload/{batch.uid}/").content.decode()
+    crew.post(f"/upload/{batch.uid}/start/")
+    states = dict(Drive.objects.values_list("name", "state"))
+    assert states == {"one": "queued", "two": "queued", "three": "recognised"}

@@ -151,3 +151,40 @@ def test_answers_carry_what_keeps_them_safe(client: Client) -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.cookies["csrftoken"]["httponly"]
     assert answer.cookies["csrftoken"]["samesite"] == "Lax"
+
+
+def test_what_a_password_must_be_like_is_told_in_words(administrator: Client) -> None:
+    page = administrator.get("/password/").content.decode()
+    assert "10 文字以上" in page
+    assert "&lt;" not in page
+
+
+def test_who_is_locked_out_finds_the_way_back(people: dict[str, User], client: Client) -> None:
+    for _ in range(5):
+        page = client.post("/login/", {"username": "crew", "password": "wrong"})
+    assert page.status_code == 429
+    assert 'class="button" href="/login/"' in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("family", "given", "shown"),
+    [
+        ("佐藤", "花子", "佐藤 花子"),
+        ("Sato", "Hanako", "Hanako Sato"),
+        ("佐藤", "", "佐藤"),
+        ("", "", "crew"),
+    ],
+)
+def test_names_are_written_as_people_write_them(
+    family: str, given: str, shown: str, people: dict[str, User]
+) -> None:
+    user = people["crew"]
+    user.last_name, user.first_name = family, given
+    user.save()
+    client = Client()
+    client.force_login(user)
+    assert f">{shown}</a>" in client.get("/").content.decode()
+
+
+def test_a_tab_has_a_picture(client: Client) -> None:
+    assert client.get("/favicon.ico").headers["Location"] == "/static/web/icon.svg"

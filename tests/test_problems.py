@@ -51,6 +51,19 @@ def test_a_page_says_it_in_japanese_with_the_same_values(template: str) -> None:
     assert set(re.findall(r"{(\w+)}", IN_PAGE[template])) <= values.keys()
 
 
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/srv/w/footage/0123456789abcdef0123456789abcdef/DCIM/a.mp4", "DCIM/a.mp4"),
+        ("/srv/w/models/a.pt", "models/a.pt"),
+        ("/elsewhere/a.mp4", "/elsewhere/a.mp4"),
+    ],
+)
+def test_a_page_names_files_as_people_know_them(path: str, shown: str) -> None:
+    kept = problem(RoadDamageError("{path}", path=Path(path)), Path("/srv/w"))
+    assert told(kept, str) == shown
+
+
 def test_a_reason_is_told_in_the_readers_language() -> None:
     error = RoadDamageError(
         "{path}: {reason}", path="a.mp4", reason="Invalid data found when processing input"

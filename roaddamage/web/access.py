@@ -19,7 +19,7 @@ LOOK = frozenset((ENGINEER, ML, ADMINISTRATOR))
 REPAIR = frozenset((CREW, ENGINEER, ADMINISTRATOR))
 ADMINISTER = frozenset((ADMINISTRATOR,))
 
-PUBLIC = frozenset(("login", "set_language"))
+PUBLIC = frozenset(("login", "set_language", "favicon"))
 """For those too who are not known."""
 KNOWN = frozenset(("logout", "password"))
 """For everyone who is known, also without a group, or with a password that is to be changed first."""

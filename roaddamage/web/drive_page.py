@@ -112,8 +112,8 @@ def drive_frame(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_GET
-def drive_basemap(request: HttpRequest, number: int) -> JsonResponse:
-    """The base map along a drive, as maps/basemap.js takes it. Raises Http404 where there is none."""
+def drive_basemap(request: HttpRequest, number: int) -> HttpResponse:
+    """The base map along a drive, as maps/basemap.js takes it. 204 where it has nothing there. Raises Http404 without one."""
     row = get_object_or_404(Drive, pk=number)
     try:
         archive = open_archive(settings.WORKSPACE.basemap)
@@ -122,7 +122,7 @@ def drive_basemap(request: HttpRequest, number: int) -> JsonResponse:
     except (RoadDamageError, OSError) as error:
         raise Http404 from error
     if part is None:
-        raise Http404
+        return HttpResponse(status=204)
     return JsonResponse({"attribution": archive.attribution, "data": base64.b64encode(part.data).decode()})
 
 

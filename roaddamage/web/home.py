@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.password_validation import password_validators_help_texts
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -45,8 +46,10 @@ class PasswordView(PasswordChangeView):
     success_url = reverse_lazy("home")
 
     def get_context_data(self, **kwargs: object) -> dict[str, object]:
-        """Whether it is a one-time password."""
-        return super().get_context_data(**kwargs) | {"forced": must_change_password(self.request.user)}
+        """Whether it is a one-time password, and what a password must be like."""
+        return super().get_context_data(**kwargs) | {
+            "forced": must_change_password(self.request.user), "rules": password_validators_help_texts(),
+        }  # fmt: skip
 
     def form_valid(self, form: object) -> HttpResponse:
         audited(self.request.user, "user.password_changed", self.request.user.get_username())

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
-from detector.errors import N_, RoadDamageError
-from roaddamage.intake import attach_log
+from detector.errors import N_, RoadDamageError, TelemetryError
+from roaddamage.intake import attach_log, log_name
 from roaddamage.problems import problem, told
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Drive, Vehicle
@@ -36,10 +36,12 @@ def _to_mend(number: int) -> Drive:
     return row
 
 
-def back(request: HttpRequest, number: int, error: RoadDamageError | None = None) -> HttpResponse:
-    """To the drive's page, with what went wrong."""
+def back(
+    request: HttpRequest, number: int, error: RoadDamageError | None = None, folder: Path | None = None
+) -> HttpResponse:
+    """To the drive's page, with what went wrong; of paths in `folder` the rest is told."""
     if error:
-        messages.error(request, told(problem(error, settings.WORKSPACE.footage), say))
+        messages.error(request, told(problem(error, folder or settings.WORKSPACE.footage), say))
     return redirect("drive", number=number)
 
 
@@ -71,12 +73,14 @@ def drive_log(request: HttpRequest, number: int) -> HttpResponse:
                 name=given.name, size=given.size // 1_000_000,
             )  # fmt: skip
         with tempfile.TemporaryDirectory(dir=settings.WORKSPACE.uploads) as folder:
-            suffix = Path(given.name or "").suffix.lower()
-            source = Path(folder) / f"log{suffix[:8]}"
+            source = Path(folder) / log_name(given.name or "")
             with source.open("wb") as file:
                 for block in given.chunks():
                     file.write(block)
-            attach_log(row, source, given.name or "", who(request))
+            try:
+                attach_log(row, source, source.name, who(request))
+            except TelemetryError as error:
+                return back(request, number, error, Path(folder))
     except RoadDamageError as error:
         return back(request, number, error)
     messages.success(request, say(N_("The GPS log is used for this drive.")))

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import path
 from django.views.i18n import set_language
+from django.views.generic import RedirectView
 
 from roaddamage.api.api import api
 from roaddamage.api.ogc import ogc
@@ -38,6 +39,7 @@ from roaddamage.web import (
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("favicon.ico", RedirectView.as_view(url=static("web/icon.svg")), name="favicon"),
     path("login/", auth.LoginView.as_view(template_name="web/login.html"), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("password/", home.PasswordView.as_view(), name="password"),

@@ -1,6 +1,8 @@
 /* The list: one tick for a whole page, and only the fields that go with what is to be decided. */
 'use strict';
 (function () {
+  const filter = document.querySelector('details.filter');
+  if (filter && window.matchMedia('(max-width: 640px)').matches) filter.open = false; // it is longer than a phone
   const all = document.getElementById('tick-all'), kind = document.getElementById('m-kind');
   if (!all || !kind) return;
   const rows = () => document.querySelectorAll('input[name=rows]');

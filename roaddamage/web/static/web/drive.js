@@ -5,12 +5,12 @@
   const at = (id) => document.getElementById(id);
   const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, '0')}`;
 
+  let basemap = null;
   async function under(map) {
     if (!route.dataset.basemap || !window.roadBasemap) return;
-    const answer = await fetch(route.dataset.basemap).catch(() => null);
-    if (!answer || !answer.ok) return;
-    const layer = L.layerGroup().addTo(map);
-    roadBasemap(layer, await answer.json());
+    basemap = basemap || fetch(route.dataset.basemap).then((answer) => (answer.status === 200 ? answer.json() : null)).catch(() => null);
+    const told = await basemap;
+    if (told) roadBasemap(L.layerGroup().addTo(map), told);
   }
   function mapIn(place, lines) {
     const map = L.map(place, { zoomSnap: 0.5, maxZoom: 21, attributionControl: Boolean(route.dataset.basemap) });
