@@ -16,6 +16,12 @@ LOWEST, HIGHEST = 3, 14
 SHIFTS = sorted({cluster_shift(zoom) for zoom in range(LOWEST, HIGHEST + 1)})
 
 
+def count(classes: Iterable[int], severities: Iterable[int]) -> int:
+    """How many damages are shown, of these classes and severities."""
+    rows = Cell.objects.filter(shift=SHIFTS[-1], class_id__in=classes, severity__in=severities)
+    return rows.aggregate(Sum("count"))["count__sum"] or 0
+
+
 def refresh(tile_keys: Iterable[int]) -> None:
     """Count the cells anew in which these keys lie, from the finest to the coarsest."""
     changed = {key >> SHIFTS[0] for key in tile_keys}

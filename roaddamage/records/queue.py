@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from detector.errors import N_
-from maps.map_data import STATES
 from roaddamage.records.models import Damage, Passage, Review
+from roaddamage.records.models.damages import GONE as GONE_BELIEF
 
-GONE_BELIEF = next(index for index, state in enumerate(STATES) if state.name == "repaired")
 QUEUES: dict[str, str] = {
     "proposed": N_("proposals to review"),
     "gone": N_("probably repaired, to be checked"),
@@ -44,23 +43,30 @@ def seen_again(row: Damage) -> bool:
 
 
 def _proposed() -> QuerySet[Damage]:
-    return Damage.objects.filter(state=Damage.State.proposed, joined_into__isnull=True)
+    return Damage.objects.filter(state=Damage.State.proposed, shown=True)
 
 
 def _gone() -> QuerySet[Damage]:
-    """Those that drives took for repaired and, of what people confirmed before, those not checked since."""
-    checked = _last_at(Review.Kind.confirm)
-    missed = Passage.objects.filter(damage=OuterRef("pk"), seen=False, drive__begin__gt=OuterRef("checked"))
-    decided = Q(state__in=(Damage.State.confirmed, Damage.State.scheduled), belief=GONE_BELIEF)
-    news = Q(checked__isnull=True) | Exists(missed)
-    return Damage.objects.annotate(checked=checked).filter(
-        Q(state=Damage.State.gone) | decided & news, joined_into__isnull=True
+    """Those that drives took for repaired and, of what people confirmed before, those that a drive missed since."""
+    missed = Passage.objects.filter(damage=OuterRef("damage"), seen=False, drive__begin__gt=OuterRef("at"))
+    checked = Review.objects.filter(
+        ~Exists(missed), damage=OuterRef("pk"), kind=Review.Kind.confirm, undone_by__isnull=True
     )
+    rows = Damage.objects.filter(belief=GONE_BELIEF, shown=True)
+    # Each part by itself: under an OR, PostgreSQL would look for what was checked among all reviews.
+    missed_since = rows.filter(~Exists(checked), state__in=(Damage.State.confirmed, Damage.State.scheduled))
+    return rows.filter(Q(state=Damage.State.gone) | Q(pk__in=missed_since.values("pk")))
 
 
 def _back() -> QuerySet[Damage]:
-    repaired = Damage.objects.annotate(repaired=_last_at(Review.Kind.repair))
-    return repaired.filter(state=Damage.State.repaired, joined_into__isnull=True, last_seen__gt=F("repaired"))
+    """Those that a drive saw after their repair; sought among repairs, of which few damages come back."""
+    seen = Review.objects.filter(
+        kind=Review.Kind.repair, damage__state=Damage.State.repaired, damage__shown=False,
+        damage__last_seen__gt=F("at"),
+    )  # fmt: skip
+    again = Damage.objects.filter(pk__in=seen.values("damage"), state=Damage.State.repaired)
+    repaired = again.annotate(repaired=_last_at(Review.Kind.repair))
+    return repaired.filter(joined_into__isnull=True, last_seen__gt=F("repaired"))
 
 
 def _last_at(kind: str) -> Subquery:

@@ -19,7 +19,9 @@ from detector.errors import N_, RoadDamageError
 from maps.map_data import STATES
 from maps.question import Bounds, Filter, bounds, chosen
 from maps.tiles import viewport_ranges
+from roaddamage.records import cells
 from roaddamage.records.models import Damage, Sighting
+from roaddamage.records.models.lengths import NAME
 
 MOST_CORNERS = 100
 RANGES = 24
@@ -38,20 +40,24 @@ class Selection:
     """A filter as the map has it, and what the records know besides.
 
     `people` are states that people gave (`Damage.State`; none: the open ones), `drive` a drive's key, `assignee` a
-    user's key or `NOBODY`, `area` the corners of a polygon, `bbox` bounds, both EPSG:4326.
+    user's key or `NOBODY`, `road` a part of a road's name or its number, `area` the corners of a polygon, `bbox` bounds,
+    both EPSG:4326.
     """
 
     filter: Filter = field(default_factory=Filter)
     people: tuple[str, ...] = ()
     drive: int | None = None
     assignee: str = ""
+    road: str = ""
     bbox: Bounds | None = None
     area: tuple[tuple[float, float], ...] = ()
 
     @property
     def by_kind_alone(self) -> bool:
         """Whether the cells, which tell class and severity apart, can answer for it (`records.cells`)."""
-        return self.filter.by_kind_alone and not (self.people or self.drive or self.assignee or self.area)
+        return self.filter.by_kind_alone and not (
+            self.people or self.drive or self.assignee or self.road or self.area
+        )
 
     def rows(self) -> QuerySet[Damage]:
         """The damages; those joined into others are never among them."""
@@ -63,17 +69,26 @@ class Selection:
         if self.bbox is not None:
             parts.append(within(self.bbox))
         if self.drive is not None:
-            parts.append(Q(Exists(Sighting.objects.filter(damage=OuterRef("pk"), drive=self.drive))))
+            parts.append(Q(pk__in=Sighting.objects.filter(drive=self.drive).values("damage")))
         if self.assignee:
             parts.append(
                 Q(assignee__isnull=True) if self.assignee == NOBODY else Q(assignee=int(self.assignee))
             )
+        if self.road:
+            parts.append(Q(road__icontains=self.road) | Q(road_id__iexact=self.road))
         if self.area:
             parts.append(_inside(self.area))
         every = Q()
         for part in parts:
             every &= part
         return every
+
+
+def count_of(selection: Selection) -> int:
+    """How many damages it has; of the whole city by kind, they are counted already."""
+    if selection.by_kind_alone and selection.bbox is None:
+        return cells.count(selection.filter.class_, selection.filter.severity)
+    return selection.rows().count()
 
 
 def read(query: Mapping[str, Sequence[str]]) -> Selection:
@@ -89,6 +104,7 @@ def read(query: Mapping[str, Sequence[str]]) -> Selection:
             _people(kept.get("people", [""])[0]),
             int(kept["drive"][0]) if "drive" in kept else None,
             _assignee(kept.get("assignee", [""])[0]),
+            _road(kept.get("road", [""])[0]),
             bounds(kept["bbox"][0]) if "bbox" in kept else None,
             _corners(area) if area else (),
         )
@@ -114,6 +130,7 @@ def query_of(selection: Selection) -> dict[str, str]:
         "people": ",".join(selection.people),
         "drive": "" if selection.drive is None else str(selection.drive),
         "assignee": selection.assignee,
+        "road": selection.road,
         "bbox": _degrees(selection.bbox or ()),
         "area": _degrees([part for corner in selection.area for part in corner]),
     }  # fmt: skip
@@ -139,6 +156,12 @@ def _people(text: str) -> tuple[str, ...]:
 
 def _assignee(text: str) -> str:
     return text if text in ("", NOBODY) else str(int(text))
+
+
+def _road(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("no road")
+    return text.strip()[:NAME]
 
 
 def _corners(text: str) -> tuple[tuple[float, float], ...]:
@@ -168,7 +191,10 @@ def _of_people(states: Sequence[str]) -> Q:
     if not states:
         return Q(shown=True)
     kept = Q(state__in=states)
-    return kept & (Q(shown=True) if set(states) <= set(OPEN) else Q(joined_into__isnull=True))
+    if set(states) <= set(OPEN):
+        return kept & Q(shown=True)
+    closed = Q(joined_into__isnull=True)
+    return kept & (closed if set(states) & set(OPEN) else closed & Q(shown=False))
 
 
 def _of_filter(own: Filter) -> Q:

@@ -13,18 +13,21 @@ from django.urls import reverse_lazy
 
 from detector.errors import N_
 from roaddamage.records.audit import audited
-from roaddamage.records.models import Damage, Drive, OneTimePassword
+from roaddamage.records.models import Drive, OneTimePassword
+from roaddamage.records.models.drives import LONG
 from roaddamage.records.queue import QUEUES, Asked, waiting
+from roaddamage.records.selection import Selection, count_of
 from roaddamage.web.access import must_change_password, who
 from roaddamage.web.templating import say
 
 
 def home(request: HttpRequest) -> HttpResponse:
     """What waits for whom."""
-    shown = Damage.objects.filter(joined_into__isnull=True)
     waits = {name: waiting(Asked(name)).count() for name in QUEUES}
-    drives = Drive.objects.select_related("vehicle", "by")[:10]
-    return render(request, "web/home.html", {"waiting": waits, "drives": drives, "damages": shown.count()})
+    drives = Drive.objects.select_related("vehicle", "by").defer(*LONG)[:10]
+    return render(
+        request, "web/home.html", {"waiting": waits, "drives": drives, "damages": count_of(Selection())}
+    )
 
 
 class OwnPassword(PasswordChangeForm):

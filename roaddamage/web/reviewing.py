@@ -37,7 +37,7 @@ def review(request: HttpRequest) -> HttpResponse:
     return render(request, "web/review.html", {
         "asked": asked, "only": only if only.isdecimal() else "", "numbers": numbers, "total": rows.count(),
         "queues": [(name, text, waiting(Asked(name)).count()) for name, text in QUEUES.items()],
-        "drives": Drive.objects.filter(state=Drive.State.done).order_by("-begin")[:DRIVES],
+        "drives": Drive.objects.filter(state=Drive.State.done).only("name").order_by("-begin")[:DRIVES],
     })  # fmt: skip
 
 

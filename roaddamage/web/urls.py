@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.contrib.auth import views as auth
+from django.templatetags.static import static
 from django.urls import path
-from django.views.i18n import set_language
 from django.views.generic import RedirectView
+from django.views.i18n import set_language
 
 from roaddamage.api.api import api
 from roaddamage.api.ogc import ogc
@@ -29,11 +30,10 @@ from roaddamage.web import (
     people,
     reviewing,
     stops,
-    tokens,
-    webhooks,
     survey,
     tokens,
     upload_page,
+    webhooks,
     work_lists,
 )
 
@@ -67,7 +67,11 @@ urlpatterns = [
     path("survey/exports/<int:number>/files/<slug:kind>/", exports.export_file, name="export_file"),
     path("survey/exports/<int:number>/map/", exports.export_map, name="export_map"),
     path("survey/exports/<int:number>/frame/", exports.export_map_frame, name="export_map_frame"),
-    path("survey/exports/<int:number>/frame/evidence/<str:name>", exports.export_map_picture, name="export_map_picture"),
+    path(
+        "survey/exports/<int:number>/frame/evidence/<str:name>",
+        exports.export_map_picture,
+        name="export_map_picture",
+    ),
     path("language/", set_language, name="set_language"),
     path("review/", reviewing.review, name="review"),
     path("review/undo/", deciding.undo, name="undo"),

@@ -9,8 +9,12 @@ from django.db import models
 from django.db.models import Q
 
 from detector.errors import N_
+from maps.damage import State as Belief
 from roaddamage.records.models.drives import Drive
 from roaddamage.records.models.lengths import KIND, NAME
+
+GONE = tuple(Belief).index(Belief.repaired)
+"""As a damage's `belief`: the drives say that it is probably repaired."""
 
 
 class Measured(models.Model):
@@ -94,16 +98,27 @@ class Damage(Measured):
 
     class Meta:
         indexes: ClassVar = [
-            # What a viewport and its filters ask for, answered from the index alone.
+            # What a viewport and a list's count ask for, with their filters, answered from the index alone.
             models.Index(
-                "tile_key", "class_id", "severity", "belief", "confidence", "last_seen", "lon", "lat",
-                name="damage_view", condition=Q(shown=True),
+                "tile_key", "class_id", "severity", "belief", "confidence", "last_seen", "lon", "lat", "state",
+                "first_seen", "assignee", name="damage_view", condition=Q(shown=True),
             ),
-            models.Index(fields=["state", "-priority"]),
             # The rest, for counting: a plain index would be taken for the viewport's.
             models.Index("tile_key", name="damage_hidden", condition=Q(shown=False)),
+            # What waits for a person.
+            models.Index(fields=["state", "-priority", "id", "class_id"], name="damage_state", condition=Q(shown=True)),
+            models.Index(fields=["belief", "state", "-priority", "id"], name="damage_gone", condition=Q(shown=True)),
+            models.Index(fields=["state", "-priority", "id", "last_seen"], name="damage_closed", condition=Q(shown=False)),
+            # The list's orders.
             models.Index(fields=["-priority", "id"], name="damage_order", condition=Q(shown=True)),
-            models.Index(fields=["road", "chainage_m", "id"], name="damage_road", condition=Q(shown=True)),
+            models.Index(fields=["-severity", "-confidence", "id"], name="damage_severity", condition=Q(shown=True)),
+            models.Index(fields=["-confidence", "id"], name="damage_confidence", condition=Q(shown=True)),
+            models.Index(fields=["-last_seen", "id"], name="damage_last_seen", condition=Q(shown=True)),
+            models.Index(fields=["first_seen", "id"], name="damage_first_seen", condition=Q(shown=True)),
+            models.Index(
+                fields=["due", "-priority", "id"], name="damage_due", condition=Q(shown=True, due__isnull=False)
+            ),
+            models.Index(fields=["road", "chainage_m", "id", "road_id"], name="damage_road", condition=Q(shown=True)),
         ]  # fmt: skip
 
 

@@ -48,6 +48,7 @@ class Review(models.Model):
 
     class Meta:
         ordering: ClassVar = ["at", "pk"]
+        indexes: ClassVar = [models.Index(fields=["kind", "damage", "at"], name="review_of_kind")]
 
 
 class WorkList(models.Model):

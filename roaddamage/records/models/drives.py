@@ -84,6 +84,10 @@ class Upload(models.Model):
     at = models.DateTimeField(auto_now_add=True)
 
 
+LONG = ("understood", "preview", "report", "ways", "unseen_ways", "reach_m")
+"""Columns of a drive that lists of drives do without: megabytes, for some hundreds."""
+
+
 class Drive(models.Model):
     """One trip of one vehicle; its results are there as a whole (`done`) or not at all."""
 
