@@ -26,6 +26,7 @@ from roaddamage import locks
 from roaddamage.language import translation
 from roaddamage.problems import problem
 from roaddamage.records.models import WorkList
+from roaddamage.server import run_paper
 from roaddamage.work_list_files import as_pdf, told
 
 FEW = 10
@@ -153,19 +154,10 @@ def _aside(paper: Paper) -> None:
 
 def in_process(paper: Paper) -> int:
     """Make a paper in a process of its own, which ends with this one; its exit code."""
+    told = paper.work_list, paper.language, paper.key
     process = multiprocessing.get_context("spawn").Process(
-        target=_begin, args=(settings.WORKSPACE.folder, paper), daemon=True
+        target=run_paper, args=(settings.WORKSPACE.folder, *told), daemon=True
     )
     process.start()
     process.join()
     return process.exitcode or 0
-
-
-def _begin(folder: Path, paper: Paper) -> None:
-    from roaddamage import server
-
-    server.prepare(folder)
-    from roaddamage.workers import end_with_parent
-
-    end_with_parent()
-    paper.make()

@@ -187,3 +187,13 @@ def run_export(folder: Path, number: int) -> None:
 
     end_with_parent()
     run(number)
+
+
+def run_paper(folder: Path, work_list: int, language: str, key: str) -> None:
+    """Make a work list's PDF (`roaddamage.papers`), and end with the process that started this one."""
+    prepare(folder)
+    from roaddamage.papers import Paper
+    from roaddamage.workers import end_with_parent
+
+    end_with_parent()
+    Paper(work_list, language, key).make()

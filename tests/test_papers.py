@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from datetime import date
 from pathlib import Path
@@ -21,6 +23,20 @@ from roaddamage.records.work_lists import Plan, change, make_list
 from roaddamage.workspace import Workspace
 
 pytestmark = pytest.mark.django_db
+IN_A_WORKSPACE = """
+import sys
+from pathlib import Path
+from roaddamage.server import prepare
+if __name__ == "__main__":
+    workspace = prepare(Path(sys.argv[1]))
+    from django.contrib.auth.models import User
+    from roaddamage.papers import Paper, in_process
+    from roaddamage.records.models import WorkList
+    made = WorkList.objects.create(title="x", by=User.objects.create_user("x"))
+    paper = Paper.of(made, "ja")
+    paper.path.parent.mkdir()
+    print(in_process(paper), paper.ready, paper.path.read_bytes()[:5])
+"""
 
 
 @pytest.fixture
@@ -105,6 +121,17 @@ def test_while_one_makes_it_nobody_else_does(
         assert "hx-get" in part
         assert "<html" not in part
     assert kept(workspace) == []
+
+
+def test_a_process_of_its_own_makes_it(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(IN_A_WORKSPACE)
+    outside = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "workspace"], capture_output=True, text=True, cwd=Path(__file__).parents[1],
+        env=outside | {"PYTHONPATH": str(Path(__file__).parents[1])},
+    )  # fmt: skip
+    assert done.stdout.strip() == "0 True b'%PDF-'", done.stderr
 
 
 @pytest.mark.parametrize(
