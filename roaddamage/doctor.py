@@ -207,6 +207,10 @@ def database(workspace: Workspace) -> Finding:
         return fault(
             N_("The database does not answer: {reason}. Look at DATABASE_URL and the server."), reason=error
         )
+    from roaddamage.server import LATER, later_than_ours
+
+    if later := later_than_ours(executor.loader):
+        return fault(LATER, names=", ".join(later))
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return warning(N_("The tables are of an older version: `roaddamage serve` brings them up to date."))
     return _records(connection.vendor)

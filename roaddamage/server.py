@@ -10,12 +10,17 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from detector.errors import N_, RoadDamageError
 from roaddamage import __version__
 from roaddamage.workspace import ENVIRONMENT, Workspace
 
+if TYPE_CHECKING:
+    from django.db.migrations.loader import MigrationLoader
+
 FIRST = "admin"
+LATER = N_("The records are of a later version of the application ({names}): install that again.")
 
 
 class ServerError(RoadDamageError):
@@ -56,6 +61,15 @@ def start_django(folder: Path) -> Workspace:
     return workspace
 
 
+def later_than_ours(loader: MigrationLoader) -> list[str]:
+    """Changes of the tables that this version does not know: it would fill them with what they do not expect."""
+    return sorted(
+        name
+        for app, name in loader.applied_migrations
+        if app == "records" and (app, name) not in loader.graph.nodes
+    )
+
+
 def _bring_up_to_date(workspace: Workspace) -> None:
     """Make the tables, or change them to today's. Raises ServerError."""
     from django.core.management import call_command
@@ -65,15 +79,8 @@ def _bring_up_to_date(workspace: Workspace) -> None:
     try:
         executor = MigrationExecutor(connection)
         loader = executor.loader
-        # Tables of a later version would be filled with what that does not expect.
-        if (
-            later := {one for one in loader.applied_migrations or () if one[0] == "records"}
-            - loader.graph.nodes.keys()
-        ):
-            raise ServerError(
-                N_("The records are of a later version of the application ({names}): install that again."),
-                names=", ".join(sorted(name for _, name in later)),
-            )
+        if later := later_than_ours(loader):
+            raise ServerError(LATER, names=", ".join(later))
         if loader.applied_migrations and executor.migration_plan(loader.graph.leaf_nodes()):
             _keep_as_they_were(workspace)
         call_command("migrate", verbosity=0, interactive=False)

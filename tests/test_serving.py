@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import pytest
+from conftest import until
 from django.db import OperationalError, connection
-from django.db.migrations import loader
+from django.db.migrations import executor
 from django.db.migrations.recorder import MigrationRecorder
-from django.test import AsyncClient
+from django.test import AsyncClient, Client
 
 from maps.offline import ASSETS
-from roaddamage import server, workers
+from roaddamage import doctor, server, workers
+from roaddamage.records.models import Drive, Job
 from roaddamage.server import ServerError
 from roaddamage.web.streaming import PIECE_BYTES, pieces
+from roaddamage.workspace import Workspace
+
+Told = TypeVar("Told")
 
 
 def test_a_port_that_is_taken_is_told() -> None:
@@ -27,21 +33,32 @@ def test_a_port_that_is_taken_is_told() -> None:
 
 
 @pytest.mark.django_db
-def test_records_of_a_later_version_are_left_alone() -> None:
-    server._bring_up_to_date()
+def test_records_of_a_later_version_are_left_alone(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "the tests' own")
+    monkeypatch.setenv("ROADDAMAGE_WORKSPACE", "the tests' own")
+    server._bring_up_to_date(workspace)
     MigrationRecorder(connection).record_applied("records", "9999_later")
     with pytest.raises(ServerError, match=r"later version.*9999_later"):
-        server._bring_up_to_date()
+        server._bring_up_to_date(workspace)
+    assert doctor.database(workspace).word is doctor.Word.fault
 
 
 @pytest.mark.django_db
-def test_records_that_do_not_answer_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_that_do_not_answer_are_told(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> None:
         raise OperationalError("connection refused\n")
 
-    monkeypatch.setattr(loader, "MigrationLoader", away)
+    monkeypatch.setattr(executor, "MigrationExecutor", away)
     with pytest.raises(ServerError, match=r"can't be used: connection refused\. Look"):
-        server._bring_up_to_date()
+        server._bring_up_to_date(workspace)
+
+
+def alone(what: Coroutine[Any, Any, Told]) -> Told:
+    """In a thread of its own: playwright keeps a loop in the tests'."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, what).result()
 
 
 def test_a_file_is_streamed_by_the_event_loop() -> None:
@@ -53,7 +70,7 @@ def test_a_file_is_streamed_by_the_event_loop() -> None:
         response.close()
         return told
 
-    assert asyncio.run(got()) == (True, (ASSETS / "leaflet" / "leaflet.js").read_bytes())
+    assert alone(got()) == (True, (ASSETS / "leaflet" / "leaflet.js").read_bytes())
 
 
 def test_a_list_is_read_no_further_than_it_is_sent() -> None:
@@ -71,7 +88,7 @@ def test_a_list_is_read_no_further_than_it_is_sent() -> None:
         await sent.aclose()  # type: ignore[attr-defined]
         return size
 
-    assert asyncio.run(first()) == 1000 * made
+    assert alone(first()) == 1000 * made
     assert PIECE_BYTES <= 1000 * made < PIECE_BYTES + 1000
 
 
@@ -108,3 +125,38 @@ def test_a_worker_that_keeps_ending_is_started_ever_later() -> None:
 
     assert [ends_after(2.0) for _ in range(8)] == [5, 10, 20, 40, 80, 160, 300, 300]
     assert ends_after(workers.SETTLED_S + 1.0) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parts_say_a_bad_moment_once_and_go_on(
+    browser: Any, live_server: Any, client: Client, people: dict[str, Any], workspace: Any
+) -> None:
+    client.force_login(people["crew"])
+    drive = Drive.objects.create(name="d", digest="d", by=people["crew"], state="queued")
+    job = Job.objects.create(drive=drive, by=people["crew"])
+    context = browser.new_context()
+    cookies = {"sessionid": client.cookies["sessionid"].value, "language": "en"}
+    context.add_cookies([{"name": n, "value": v, "url": live_server.url} for n, v in cookies.items()])
+    page, asked = context.new_page(), 0
+
+    def away(route: Any) -> None:
+        nonlocal asked
+        asked += 1
+        page = "<main><h1>Away</h1><p>Wait.</p><p>Else tell.</p></main>"
+        route.fulfill(status=503, content_type="text/html", body=page)
+
+    parts = "**/progress/"
+    page.route(parts, away)
+    page.goto(f"{live_server.url}/drives/{drive.pk}/")
+    page.wait_for_selector(".notice.error:has-text('Away: Wait.')")
+    until(lambda: (page.wait_for_timeout(50), asked > 2)[1], "a third question")
+    assert page.locator(".notice.error").all_inner_texts() == ["Away: Wait."]
+    page.unroute(parts)
+    page.route(parts, lambda route: route.abort())
+    page.wait_for_selector(".notice.error:has-text('The server does not answer')")
+    Job.objects.filter(pk=job.pk).update(state="failed")
+    Drive.objects.update(state="failed")
+    page.unroute(parts)
+    page.wait_for_selector("#run .state.failed")
+    assert page.locator(".notice.error").count() == 0
+    context.close()
