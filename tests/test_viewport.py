@@ -41,6 +41,8 @@ def made(count: int = 400, seed: int = 4, box: tuple[float, ...] = CITY) -> list
             last_seen=last, shown=state not in ("repaired", "rejected"), var_east_m2=4, cov_east_north_m2=1,
             var_north_m2=2, length_m=1, length_sd_m=0.1, width_m=1, width_sd_m=0.1, priority=rng.uniform(0, 100),
         ))  # fmt: skip
+    for index, row in enumerate(rows):
+        row.road, row.road_id = ("", "") if index % 3 == 0 else (f"市道{index % 20}号", f"{index % 20}")
     rows = Damage.objects.bulk_create(rows)
     for row in rows[::17]:
         row.joined_into, row.shown = rows[1], False
@@ -76,6 +78,9 @@ FILTERS: dict[str, tuple[str, Any]] = {
     "to": ("to=2026-04-05", lambda d: d.shown and local_day(d.first_seen) <= date(2026, 4, 5)),
     "area": (f"area={SOME}", lambda d: d.shown and shapely.contains_xy(
         shapely.Polygon(np.reshape([float(x) for x in SOME.split(",")], (-1, 2))), d.lon, d.lat)),
+    "road": ("road= 道1", lambda d: d.shown and d.road.startswith("市道1")),
+    "road number": ("road=7", lambda d: d.shown and (d.road_id == "7" or "7" in d.road)),
+    "no such road": ("road=%25", lambda d: False),
     "several": ("class=0,2&severity=0,1&confidence=0.5&people=proposed",
                 lambda d: d.shown and d.class_id in (0, 2) and d.severity < 2 and d.confidence >= 0.5 and d.state == "proposed"),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from roaddamage.records.models import Damage, Drive
 from roaddamage.records.selection import NOBODY, Selection, day_of, query_of
 from roaddamage.web.templating import say
 
-OF_THE_RECORDS = ("people", "drive", "assignee", "area")
+OF_THE_RECORDS = ("people", "drive", "assignee", "road", "area")
 """What the map's own panel can't choose."""
 
 
@@ -54,6 +54,8 @@ def _of_records(told: Selection) -> list[str]:
         user = User.objects.filter(pk=int(told.assignee)).first()
         name = user.get_full_name() or user.get_username() if user else "–"
         lines.append(say(N_("assigned to {name}")).format(name=name))
+    if told.road:
+        lines.append(say(N_("road {name}")).format(name=told.road))
     if told.bbox:
         lines.append(say(N_("in the map's view")))
     if told.area:

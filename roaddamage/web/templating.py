@@ -16,6 +16,7 @@ from detector.classes import CLASSES, SEVERITIES
 from roaddamage import __version__
 from roaddamage.language import translation
 from roaddamage.problems import told
+from roaddamage.records.names import full_name
 from roaddamage.web.access import may
 from roaddamage.whereabouts import kind_of_road, on_road
 
@@ -49,6 +50,11 @@ def length_of(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def size_of(count: float) -> str:
+    """Bytes as MB or GB."""
+    return f"{number(count / 1e9, 2)} GB" if count >= 1e9 else f"{number(count / 1e6, 1)} MB"
+
+
 def environment(**options: Any) -> jinja2.Environment:
     """The environment that Django asks for."""
     options |= {"trim_blocks": True, "lstrip_blocks": True, "extensions": ["jinja2.ext.i18n"]}
@@ -63,7 +69,7 @@ def environment(**options: Any) -> jinja2.Environment:
     }  # fmt: skip
     made.filters |= {
         "local": local, "day": lambda value: "–" if value is None else formats.date_format(value, "SHORT_DATE_FORMAT"),
-        "length_of": length_of, "number": number, "problem": lambda kept: told(kept, say), "say": lambda text: say(str(text)),
+        "length_of": length_of, "number": number, "size_of": size_of, "full_name": full_name, "problem": lambda kept: told(kept, say), "say": lambda text: say(str(text)),
         "on_road": lambda row: on_road(row, say), "kind_of_road": lambda kind: kind_of_road(kind, say),
     }  # fmt: skip
     return made
