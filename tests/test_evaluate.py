@@ -150,16 +150,19 @@ def test_only_clean_pictures_leave_no_average_precision(tmp_path: Path) -> None:
 
 def test_the_mean_s_interval_is_of_all_the_classes_present(tmp_path: Path) -> None:
     """D40 lies on one road in three: samples without it would have the mean of D00 alone, which is 1."""
-    roads = [replace(BROKEN, name=f"{index}.png", road=f"r{index % 3}") for index in range(6)]
+    roads = [
+        replace(BROKEN, name=f"{index}.png", id="", box_id=(), road=f"r{index % 3}") for index in range(6)
+    ]
     potholes = np.array([[0.0, 0.0, 0.1, 0.1], [0.8, 0.8, 0.9, 0.9]])
-    roads[0] = replace(roads[0], xyxy=potholes, class_id=np.array([0, 3]))
+    roads[0] = replace(roads[0], box_id=(), xyxy=potholes, class_id=np.array([0, 3]))
     score = scores_of(small(tmp_path, *roads)).whole.scores
     assert (score[0].ap50, score[3].ap50, score[-1].ap50) == (1.0, 0.0, 0.5)
     assert score[-1].ap50_interval is None  # 0.5 in every sample that has both
 
 
 def test_why_a_picture_is_among_the_worst(tmp_path: Path) -> None:
-    missed = replace(BROKEN, name="m.png", xyxy=np.array([[0.5, 0.5, 0.9, 0.9]]), class_id=np.array([2]))
+    other = np.array([[0.5, 0.5, 0.9, 0.9]])
+    missed = replace(BROKEN, name="m.png", id="", box_id=(), xyxy=other, class_id=np.array([2]))
     worst = scores_of(small(tmp_path, BROKEN, missed)).worst
     assert [(one.name, one.missed, one.false) for one in worst] == [
         ("m.png", ("D20",), ("D00", "D40")),
