@@ -19,9 +19,14 @@ def on_road(row: Damage, translate: Translate) -> str:
     """The road and how far along it the damage lies; "" where it lies on none."""
     if row.chainage_m is None:
         return row.road
-    return translate(N_("{road}, {metres} m from its start")).format(
-        road=row.road, metres=f"{row.chainage_m:,.0f}"
-    )
+    text = translate(N_("{road}, {length} from its start"))
+    return text.format(road=road_name(row, translate), length=f"{row.chainage_m:,.0f}\N{NO-BREAK SPACE}m")
+
+
+def road_name(row: Damage, translate: Translate) -> str:
+    """The road's name; its kind and number where it has none."""
+    named = row.road != row.road_id or not row.road_kind
+    return row.road if named else f"{kind_of_road(row.road_kind, translate)} {row.road_id}"
 
 
 def kind_of_road(kind: str, translate: Translate) -> str:
@@ -34,16 +39,16 @@ def kind_of_road(kind: str, translate: Translate) -> str:
 def why_road(row: Damage, rules: Rules, translate: Translate) -> str:
     """Why the road's part of a damage's priority is what it is."""
     own = rules.priority
-    share = f"{100 * own.carried(row.road_kind, row.traffic):.0f}"
+    share = f"{100 * own.carried(row.road_kind, row.traffic):.0f}\N{NO-BREAK SPACE}%"
     if row.traffic is not None:
-        text = translate(N_("{count} vehicles a day, where {full} are full: counts {share} %"))
+        text = translate(N_("{count} vehicles a day, where {full} are full: counts {share}"))
         return text.format(count=f"{row.traffic:,.0f}", share=share, full=f"{own.traffic_full:,.0f}")
     if row.chainage_m is None:
-        return translate(N_("on no known road: counts {share} %")).format(share=share)
+        return translate(N_("on no known road: counts {share}")).format(share=share)
     if not row.road_kind:
-        return translate(N_("kind of road not known: counts {share} %")).format(share=share)
+        return translate(N_("kind of road not known: counts {share}")).format(share=share)
     kind = kind_of_road(row.road_kind, translate)
     if own.counted_as(row.road_kind) == "other" and row.road_kind != "other":
-        text = translate(N_("{kind}, which has no value of its own in the rules: counts {share} %"))
+        text = translate(N_("{kind}, which has no value of its own in the rules: counts {share}"))
         return text.format(kind=kind, share=share)
-    return translate(N_("{kind}: counts {share} %")).format(kind=kind, share=share)
+    return translate(N_("{kind}: counts {share}")).format(kind=kind, share=share)
