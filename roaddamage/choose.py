@@ -56,27 +56,29 @@ class Source:
         self.pictures: dict[str, Path] = {}
         self.drives: list[Drive] = []
         self.refused: list[Refused] = []
-        for path in paths:
-            self._add(path)
+        filmed = [path for path in paths if self._add(path)]
+        # All at once: a trip's files may be given one by one, and drives of one name are told apart.
+        for drive in find_drives(filmed) if filmed else ():
+            (self.refused if isinstance(drive, Refused) else self.drives).append(drive)  # type: ignore[arg-type]
         if not self.pictures and not self.drives:
             raise FootageError(
                 N_("There is no picture and no video in {path}."), path=", ".join(map(str, paths))
             )
 
-    def _add(self, path: Path) -> None:
+    def _add(self, path: Path) -> bool:
+        """Take in a path's pictures, unless it holds videos: then True."""
         if not path.exists():
             raise FootageError(N_("{path} does not exist."), path=path)
         files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
         files = [one for one in files if not one.name.startswith(".")]
         if any(one.suffix.lower() in VIDEO_SUFFIXES for one in files):
-            for drive in find_drives([path]):
-                (self.refused if isinstance(drive, Refused) else self.drives).append(drive)  # type: ignore[arg-type]
-            return
+            return True
         root = path if path.is_dir() else path.parent
         for one in files:
             if one.suffix.lower() in SUFFIXES:
                 name = one.relative_to(root).as_posix()
                 self.pictures[name if name not in self.pictures else one.as_posix()] = one
+        return False
 
     def candidates(self, wanted: frozenset[str] | None = None) -> Iterator[Candidate]:
         """All frames that can be judged, or those wanted by name, one in memory at a time."""
@@ -88,7 +90,10 @@ class Source:
                 yield Candidate(name, image)
         for drive in self.drives:
             if wanted is None or any(name.startswith(f"{drive.name}/") for name in wanted):
-                yield from self._of_drive(drive, wanted)
+                try:
+                    yield from self._of_drive(drive, wanted)
+                except FootageError as error:  # the others go on
+                    self._refuse(drive.path, error)
 
     def _of_drive(self, drive: Drive, wanted: frozenset[str] | None) -> Iterator[Candidate]:
         inspector = Inspector()
@@ -103,10 +108,12 @@ class Source:
             with Image.open(path) as stored:
                 return np.asarray(ImageOps.exif_transpose(stored).convert("RGB"), np.uint8)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            if all(one.path != path for one in self.refused):
-                told = FootageError(N_("{path} can't be read: {reason}."), path=path, reason=error)
-                self.refused.append(Refused(path, told))
+            self._refuse(path, FootageError(N_("{path} can't be read: {reason}."), path=path, reason=error))
             return None
+
+    def _refuse(self, path: Path, error: FootageError) -> None:
+        if all(one.path != path for one in self.refused):
+            self.refused.append(Refused(path, error))
 
 
 def write_choice(

@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from conftest import frame_number, write_video
 from labelled_pictures import rendered
 from test_main_job import roaddamage
 
 from datasets.dataset import Dataset, Picture, read_dataset
 from datasets.splitting import split
+from detector.errors import FootageError
 from detector.model import Detections
+from roaddamage.choose import Source
 from roaddamage.dataset_cli import _weights
 from training.choosing import Known, Pool, Weights, choose
 from training.doubt import difference, expected_mistakes, flicker, mirrored, presence, votes_differ
@@ -206,3 +209,24 @@ def test_the_command_writes_a_dataset_that_nobody_labelled(roads: Dataset, tmp_p
 def test_weights_that_are_none_are_bad_usage(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="--weights"):
         _weights(text)
+
+
+def test_frames_of_videos_are_found_again_by_their_names(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    write_video(tmp_path / "one" / "drive.mp4", np.arange(40) / 10)
+    write_video(tmp_path / "two" / "drive.mp4", np.arange(20) / 10)
+    (tmp_path / "two" / "broken.mp4").write_bytes(b"no video")
+    source = Source([tmp_path / "one", tmp_path / "two"], 0.5)
+    seen = {one.name: one for one in source.candidates()}
+    assert {one.sequence for one in seen.values()} == {"drive", "drive-2"}
+    assert [frame_number(one.image) for one in seen.values()] == [*range(0, 40, 5), *range(0, 20, 5)]
+    assert [one.path.name for one in source.refused] == ["broken.mp4"]
+    wanted = frozenset(list(seen)[1:4])
+    again = list(source.candidates(wanted))
+    assert {one.name for one in again} == wanted
+    assert all((one.image == seen[one.name].image).all() for one in again)
+    for path in (tmp_path / "none", tmp_path / "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with pytest.raises(FootageError):
+            Source([path], 1.0)
