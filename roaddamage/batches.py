@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -20,7 +20,7 @@ from roaddamage.beating import beating
 from roaddamage.intake import IntakeError, batch_folder, clear, is_batch, recognise, tidy
 from roaddamage.problems import problem
 from roaddamage.records.audit import audited
-from roaddamage.records.models import Batch, FootageFile, Upload
+from roaddamage.records.models import AuditEntry, Batch, FootageFile, Upload
 
 BEAT_S = 3.0
 DEAD_AFTER_S = 45.0
@@ -38,16 +38,18 @@ def begin_batch(by: User) -> Batch:
 
 def stalled(batch: Batch) -> bool:
     """Whether whoever was recognising it is no more."""
-    beat = batch.beat or batch.at
-    return batch.state == Batch.State.recognising and timezone.now() - beat > timedelta(seconds=DEAD_AFTER_S)
+    # A beat in what is to come is of before the clock was set back: whoever lives beats anew within seconds.
+    silent = abs(timezone.now() - (batch.beat or batch.at)) > timedelta(seconds=DEAD_AFTER_S)
+    return batch.state == Batch.State.recognising and silent
 
 
 def start(batch: Batch, by: User) -> bool:
     """Recognise a batch in a thread of its own; False where that is going on already."""
-    dead = timezone.now() - timedelta(seconds=DEAD_AFTER_S)
-    free = ~Q(state=Batch.State.recognising) | Q(beat__lt=dead) | Q(beat=None)
+    now, silence = timezone.now(), timedelta(seconds=DEAD_AFTER_S)
+    silent = Q(beat__lt=now - silence) | Q(beat__gt=now + silence) | Q(beat=None)
+    free = ~Q(state=Batch.State.recognising) | silent
     mine = Batch.objects.filter(free, pk=batch.pk).update(
-        state=Batch.State.recognising, beat=timezone.now(), bytes_done=0, problem={}
+        state=Batch.State.recognising, beat=now, bytes_done=0, problem={}
     )
     if mine:
         threading.Thread(target=_aside, args=(batch.pk, by.pk), daemon=True).start()
@@ -119,7 +121,7 @@ def _sort_uploads(batch: Batch, refused: set[str]) -> None:
 
 def clear_abandoned(days: float = KEPT_DAYS) -> int:
     """Remove files, older than this, that never arrived whole or became part of no drive; how many."""
-    before = timezone.now() - timedelta(days=days)
+    before = _at_most_now() - timedelta(days=days)
     old = Upload.objects.filter(at__lt=before).exclude(state=Upload.State.used)
     place, on_their_way = Path(settings.WORKSPACE.footage), Path(settings.WORKSPACE.uploads)
     count = 0
@@ -137,6 +139,12 @@ def clear_abandoned(days: float = KEPT_DAYS) -> int:
     if count:
         audited(None, "upload.cleared", files=count, days=days)
     return count
+
+
+def _at_most_now() -> datetime:
+    """Now, though not long after the last thing that was noted: a clock that starts in a later year clears nothing."""
+    newest = AuditEntry.objects.order_by("-pk").values_list("at", flat=True).first()
+    return min(timezone.now(), newest + timedelta(days=1)) if newest else timezone.now()
 
 
 def _clear_left_over(place: Path, before_s: float) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,10 +17,12 @@ import numpy as np
 import pytest
 from conftest import BEGIN, write_gpx, write_video
 from django.db import OperationalError
+from django.utils import timezone
 
 from roaddamage import add_cli, batches, intake
 from roaddamage.intake import IntakeError, add_folder
-from roaddamage.records.models import Drive, FootageFile, Job
+from roaddamage.records.audit import audited
+from roaddamage.records.models import Batch, Drive, FootageFile, Job, Upload
 from roaddamage.watching import AGAIN_S, Ready, Watch, is_cut
 from roaddamage.workspace import Workspace
 
@@ -186,6 +189,35 @@ def test_what_a_killed_program_left_is_cleared(workspace: Workspace, people: Peo
     left = {path.name for path in workspace.footage.iterdir()}
     assert left == {BATCH, "c" * 32, "someone else's"}
     assert (workspace.footage / BATCH / "a.mp4").is_file()
+
+
+@pytest.mark.parametrize(
+    ("beat_s", "silent"), [(-5.0, False), (5.0, False), (-50.0, True), (3600.0, True)],
+    ids=["just now", "a clock a little ahead", "dead", "before the clock was set back"],
+)  # fmt: skip
+def test_a_batch_whose_program_died_can_be_begun_again(people: People, beat_s: float, silent: bool) -> None:
+    beat = timezone.now() + timedelta(seconds=beat_s)
+    batch = Batch.objects.create(uid=BATCH, by=people["crew"], state="recognising", beat=beat)
+    assert batches.stalled(batch) is silent
+    begun: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            batches.threading, "Thread", lambda **told: SimpleNamespace(start=lambda: begun.append(told))
+        )
+        assert batches.start(batch, people["crew"]) is silent
+    assert len(begun) == int(silent)
+
+
+def test_a_clock_far_ahead_clears_nothing(
+    workspace: Workspace, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audited(people["crew"], "user.logged_in")
+    Upload.objects.create(uid="1", batch=BATCH, name="a.mp4", path="a.mp4", size=1, by=people["crew"])
+    now = timezone.now()
+    monkeypatch.setattr(batches.timezone, "now", lambda: now + timedelta(days=3650))
+    assert batches.clear_abandoned() == 0
+    audited(people["crew"], "user.logged_in")
+    assert batches.clear_abandoned() == 1
 
 
 ENDED = """
