@@ -56,13 +56,19 @@ def understand(found: Footage, offset_s: float) -> tuple[dict[str, object], list
         width_px, height_px = found.size_px
         told = {
             "drive": found.name, "duration_s": round(found.duration_s, 1), "size_px": [width_px, height_px],
-            "driven_m": 0.0, "problem": problem(error, settings.WORKSPACE.footage),
+            "driven_m": 0.0, "problem": problem(error, _batch_of(found)),
         }  # fmt: skip
         ways = []
-    told["faults"] = [problem(fault, settings.WORKSPACE.footage) for fault in found.faults]
+    told["faults"] = [problem(fault, _batch_of(found)) for fault in found.faults]
     if isinstance(found, VideoDrive):
         told |= {"other_cameras": found.others, "after_lost": found.after_lost}
     return told, ways
+
+
+def _batch_of(found: Footage) -> Path:
+    """The folder of its batch, whose name tells nobody anything."""
+    place, path = Path(settings.WORKSPACE.footage), found.path
+    return place / path.relative_to(place).parts[0] if path.is_relative_to(place) and path != place else place
 
 
 def _shift_s(fixes: Fixes) -> float:

@@ -191,6 +191,12 @@ def test_what_a_killed_program_left_is_cleared(workspace: Workspace, people: Peo
     assert (workspace.footage / BATCH / "a.mp4").is_file()
 
 
+def test_a_problem_names_the_file_as_its_card_does(workspace: Workspace, people: People, card: Path) -> None:
+    (card / "a.gpx").unlink()
+    (drive,) = add_folder(card, people["crew"], BATCH).drives
+    assert drive.understood["problem"]["values"]["path"] == "a.mp4"
+
+
 @pytest.mark.parametrize(
     ("beat_s", "silent"), [(-5.0, False), (5.0, False), (-50.0, True), (3600.0, True)],
     ids=["just now", "a clock a little ahead", "dead", "before the clock was set back"],
