@@ -20,7 +20,7 @@ benchmark: setup
 	.venv/bin/python -m benchmarks.decoding
 	.venv/bin/python -m benchmarks.inference
 	.venv/bin/python -m benchmarks.map_page
-	.venv/bin/python -m benchmarks.records_map
+	.venv/bin/python -m benchmarks.records_pages
 	.venv/bin/python -m benchmarks.truth
 	.venv/bin/python -m benchmarks.segments
 	.venv/bin/python -m benchmarks.records_counting

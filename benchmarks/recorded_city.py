@@ -29,6 +29,7 @@ LINES = round(SIDE_DEG / GRID_DEG) + 1
 STRETCHES = 2 * LINES * 3
 """Thirds of streets: those to the east and those to the north."""
 STEP_DEG, DEGREE_M, SPEED_MS = 6e-4, 100_000.0, 9.0
+GONE = 0.2
 SEEN = 0.7
 """How often a drive that goes past sees it again."""
 DAY_S, HOUR_S = 86_400.0, 3_600.0
@@ -136,7 +137,9 @@ def _damages(
     states = rng.choice(["proposed", "confirmed", "scheduled"], count, p=[0.6, 0.3, 0.1]).astype(object)
     closed = rng.random(count) < CLOSED / (1 + CLOSED)
     states[closed] = rng.choice(["repaired", "rejected"], int(closed.sum()), p=[0.6, 0.4])
-    states[(states == "proposed") & (store.state == 1)] = "gone"
+    # Few are taken for repaired, and of what people confirmed hardly any: it is looked at.
+    belief = np.where(rng.random(count) < np.where(states == "proposed", GONE, GONE / 3), store.state, 0)
+    states[(states == "proposed") & (belief == 1)] = "gone"
     # Seen once by the drive of its stretch; on the first stretch by most that went along it again.
     busy = np.flatnonzero(stretch == 0)
     drive_of, damage_of, seen = [stretch + 1], [np.arange(count)], [np.ones(count, bool)]
@@ -154,7 +157,7 @@ def _damages(
     size = {"length_m": 1.0, "length_sd_m": 0.2, "width_m": 0.5, "width_sd_m": 0.1, "area_m2": 0.4}
     urgent = store.severity * 20 + store.confidence * 10 + (begins[-1] - first) / DAY_S / 20
     put(
-        Damage, count, class_id=store.class_id, severity=store.severity, belief=store.state, tile_key=store.key,
+        Damage, count, class_id=store.class_id, severity=store.severity, belief=belief, tile_key=store.key,
         confidence=store.confidence, lon=store.lon, lat=store.lat, state=states, shown=~closed, priority=urgent,
         first_seen=[moment(one) for one in first.tolist()], last_seen=[moment(one) for one in last.tolist()],
         created=moment(float(begins[0])), passes=passes, sightings_count=sightings, drives_count=sightings,

@@ -118,10 +118,12 @@ def weekly(weeks: int, now: datetime | None = None) -> list[Figures]:
     since = midnight(min(told))
     for monday, one in told.items():
         one.found = _seen(midnight(monday), midnight(monday + WEEK))
+        one.new = _new(midnight(monday), midnight(monday + WEEK))
     for one, row in _told_of(told, _by_week(_driven(), since).annotate(*_SUMS)):
         one.drives, one.km, one.judged_km = row["pk__count"], *_km(row)
-    for one, row in _told_of(told, _by_week(_first_seen(), since).annotate(Count("pk"))):
-        one.new = row["pk__count"]
+    for rows in _not_in_order():
+        for one, row in _told_of(told, _by_week(rows, since).annotate(Count("pk"))):
+            one.new += row["pk__count"]
     for one, row in _told_of(told, _by_week(_repaired(), since).annotate(Count("pk"))):
         one.repaired = row["pk__count"]
     for one, row in _told_of(told, _by_week(_standing(), since, "kind").annotate(Count("pk"))):
@@ -202,15 +204,24 @@ def _driven() -> QuerySet[Any]:
 
 def _seen(begin: datetime, end: datetime) -> int:
     """Damages that were seen in a time; by the sighting's own clock, so that a drive may go on past midnight."""
-    near = Q(drive__begin__gte=begin - LONGEST_DRIVE, drive__begin__lt=end)
-    clocked = near & Q(utc_s__gte=begin.timestamp(), utc_s__lt=end.timestamp())
+    near = Drive.objects.filter(
+        Q(begin__gte=begin - LONGEST_DRIVE, begin__lt=end) | Q(at__gte=begin, at__lt=end)
+    )
+    clocked = Q(utc_s__gte=begin.timestamp(), utc_s__lt=end.timestamp())
     without = Q(utc_s__isnull=True, drive__at__gte=begin, drive__at__lt=end)
-    rows = Sighting.objects.filter(clocked | without)
+    rows = Sighting.objects.filter(clocked | without, drive__in=near.values("pk"))
     return int(rows.aggregate(count=Count("damage", distinct=True))["count"])
 
 
-def _first_seen() -> QuerySet[Any]:
-    return Damage.objects.filter(joined_into__isnull=True).annotate(moment=Coalesce("first_seen", "created"))
+def _new(begin: datetime, end: datetime) -> int:
+    """Damages that maps show and that were first seen in a time, as an index has them in order."""
+    return Damage.objects.filter(shown=True, first_seen__gte=begin, first_seen__lt=end).count()
+
+
+def _not_in_order() -> tuple[QuerySet[Any], ...]:
+    """The other damages, with the `moment` of their first sight."""
+    rows = Damage.objects.filter(joined_into__isnull=True).annotate(moment=Coalesce("first_seen", "created"))
+    return rows.filter(shown=False), rows.filter(shown=True, first_seen__isnull=True)
 
 
 def _standing_of(kinds: tuple[str, ...], reopened_from: tuple[str, ...]) -> QuerySet[Any]:

@@ -122,6 +122,7 @@ ACCESS: dict[str, frozenset[str]] = {
 }
 """Name of an address → the groups that may go there. The administrators' pages are `ADMINISTER`'s."""
 ADMIN_NAMESPACE = "admin"
+KEPT = "groups_kept"
 
 
 def must_change_password(user: AbstractBaseUser | AnonymousUser) -> bool:
@@ -130,12 +131,23 @@ def must_change_password(user: AbstractBaseUser | AnonymousUser) -> bool:
 
 
 def groups_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[str]:
-    """The groups of a user; a superuser is in all, and nobody is in one before a one-time password is changed."""
+    """The groups of a user; a superuser is in all, and nobody is in one before a one-time password is changed.
+
+    Of a request's user they are asked for once: pages ask for each link whether to show it (`keep_groups`).
+    """
+    kept: frozenset[str] | None = getattr(user, KEPT, None)
+    if kept is not None:
+        return kept
     if not isinstance(user, User) or not user.is_active or must_change_password(user):
         return frozenset()
     if user.is_superuser:
         return EVERYBODY
     return frozenset(user.groups.values_list("name", flat=True)) & EVERYBODY
+
+
+def keep_groups(user: AbstractBaseUser | AnonymousUser) -> None:
+    """Keep the groups of a request's user for as long as the request lives."""
+    setattr(user, KEPT, groups_of(user))
 
 
 def may(user: AbstractBaseUser | AnonymousUser, name: str) -> bool:

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from detector.errors import N_
 from roaddamage.api.tokens import for_programs, refused
-from roaddamage.web.access import PUBLIC, may, must_change_password
+from roaddamage.web.access import PUBLIC, keep_groups, may, must_change_password
 from roaddamage.web.templating import say
 
 POLICY = (
@@ -57,6 +57,7 @@ class Guard:
             if for_programs(request):
                 return refused(401, say(UNKNOWN))
             return _log_in(request)
+        keep_groups(request.user)
         if not may(request.user, name):
             if must_change_password(request.user) and not for_programs(request):
                 return _elsewhere(request, reverse("password"))
