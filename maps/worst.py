@@ -45,7 +45,7 @@ def worst(told: Assessment, tables: Tables, translate: Translate, most: int = MO
 
 
 def changed(tables: Tables, translate: Translate, most: int = MOST) -> dict[str, Any]:
-    """How many damages and segments changed how, by `Change`'s names, and those that did, the worst first."""
+    """How many damages and segments changed how, by `Change`'s names, and those that did: some of each kind of change."""
     damages, segments = (tables.tables[name] for name in ("change_damages", "change_segments"))
     names = {translate(change): change.name for change in Change}
     listed = damages[damages["change"].isin([translate(one) for one in CHANGED])]
@@ -55,7 +55,7 @@ def changed(tables: Tables, translate: Translate, most: int = MOST) -> dict[str,
             "damages": Counter(names[one] for one in damages["change"]),
             "segments": Counter(names[one] for one in segments["change"]),
         },
-        "change_damages": _rows(listed.head(most)),
+        "change_damages": _rows(listed.groupby("change", sort=False).head(most // 2)),
         "change_segments": _rows(moved.head(most)),
     }
 
