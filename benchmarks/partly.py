@@ -64,11 +64,17 @@ def whole(pictures: Path, out: Path) -> Dataset:
     return Dataset(out, (*(one for one in rows if one.name not in kept), *val))
 
 
-def reviewed(data: Dataset, model: Model, seed: int) -> dict[str, Picture]:
-    """What a review leaves of each picture to learn from: half of the boxes, and false ones rejected."""
+def reviewed(data: Dataset, model: Model, seed: int, share_whole: float) -> dict[str, Picture]:
+    """What a review leaves of each picture to learn from: half of the boxes, and false ones rejected.
+
+    A share of the pictures stays labelled as a whole.
+    """
     rng = np.random.default_rng(seed)
     told = {}
     for one in data.part("train"):
+        if rng.random() < share_whole:
+            told[one.name] = one
+            continue
         (found,) = model.detect([read_picture(data, one)], 0.25)
         alone = (iou(found.xyxy, one.boxes_px) < 0.1).all(1)
         false = found.xyxy[alone] / ([one.width_px, one.height_px] * 2)
@@ -115,13 +121,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--image-px", type=int, default=448)
+    parser.add_argument("--whole", type=float, default=0.0, help="share of the pictures that keep all labels")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     data, begin = whole(options.pictures, options.out / "whole"), Model(DEFAULT_MODEL, options.device)
     print({part: len(data.part(part)) for part in ("train", "test")}, flush=True)
     tell("start", 0, begin, data)
     for seed in range(options.seeds):
-        told = reviewed(data, begin, seed)
+        told = reviewed(data, begin, seed, options.whole)
         boxes = [sum(len(one.class_id) for one in some) for some in (data.part("train"), told.values())]
         print(
             "boxes",
@@ -133,7 +140,14 @@ def main() -> None:
             folder = options.out / f"{way}-{seed}"
             mine = written(data, told, way, folder / "data")
             settings = Settings(
-                str(DEFAULT_MODEL), "", options.epochs, options.image_px, 16, options.device, seed, more=dict(MORE)
+                str(DEFAULT_MODEL),
+                "",
+                options.epochs,
+                options.image_px,
+                16,
+                options.device,
+                seed,
+                more=dict(MORE),
             )
             tell(way, seed, Model(train(mine, folder / "run", settings), options.device), data)
             shutil.rmtree(folder)
