@@ -14,6 +14,7 @@ import typer
 from detector.errors import N_, RoadDamageError, Translate
 from roaddamage.common_options import WORKSPACE, errors_said
 from roaddamage.language import preferred_language, translation
+from roaddamage.server_cli import tell_first_administrator
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -53,7 +54,7 @@ def add(
         # What is half copied is cleared when the program is asked to end.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0 if watch else 128 + signal.SIGTERM))
         server.prepare(workspace)
-        server.first_administrator()
+        tell_first_administrator(translate)
         from django.contrib.auth.models import User
 
         by = User.objects.filter(username=user).first()

@@ -31,14 +31,33 @@ def held(path: Path, *, make: bool = True) -> Iterator[bool]:
         os.close(descriptor)
 
 
+@contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """Hold a lock while inside, after all who have it before. Raises OSError where it can't be made."""
+    descriptor = _made(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _opened(path: Path, make: bool) -> int | None:
+    if make:
+        return _made(path)
+    try:
+        return os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+
+
+def _made(path: Path) -> int:
     # Read only, and by all users: a lock needs no more, and a file of another user may not be opened to be written.
     while True:
         try:
             return os.open(path, os.O_RDONLY)
         except FileNotFoundError:
-            if not make:
-                return None
+            pass
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import N_, RoadDamageError
-from roaddamage import __version__
+from roaddamage import __version__, locks
 from roaddamage.workspace import ENVIRONMENT, Workspace
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def prepare(folder: Path) -> Workspace:
     """
     Workspace(folder.absolute()).make()
     workspace = start_django(folder)
-    _bring_up_to_date(workspace)
+    with locks.turn(workspace.starting):  # others start at the same time, as after a machine's start
+        _bring_up_to_date(workspace)
     from django.contrib.auth.models import Group
 
     from roaddamage.web.access import GROUPS
@@ -116,20 +117,22 @@ def open_workspace(folder: Path) -> Workspace:
 
 def first_administrator() -> str | None:
     """Where there is no user yet, make one; its one-time password, to be changed at the first log-in."""
+    from django.conf import settings
     from django.contrib.auth.models import Group, User
 
     from roaddamage.records.audit import audited
     from roaddamage.records.models import OneTimePassword
     from roaddamage.web.access import ADMINISTRATOR
 
-    if User.objects.exists():
-        return None
-    password = secrets.token_urlsafe(9)
-    user = User.objects.create_superuser(FIRST, "", password)
-    user.groups.add(Group.objects.get(name=ADMINISTRATOR))
-    OneTimePassword.objects.create(user=user)
-    audited(None, "user.created", FIRST)
-    return password
+    with locks.turn(settings.WORKSPACE.starting):
+        if User.objects.exists():
+            return None
+        password = secrets.token_urlsafe(9)
+        user = User.objects.create_superuser(FIRST, "", password)
+        user.groups.add(Group.objects.get(name=ADMINISTRATOR))
+        OneTimePassword.objects.create(user=user)
+        audited(None, "user.created", FIRST)
+        return password
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from detector.errors import N_
+from detector.errors import N_, Translate
 from roaddamage.common_options import WORKSPACE, errors_said
 from roaddamage.language import preferred_language, translation
 
@@ -60,9 +60,7 @@ def serve(
     with errors_said(translate, workspace):
         place = server.listening(host, port)
         server.prepare(workspace)
-    if password := server.first_administrator():
-        text = translate(N_("First administrator: user {user}, one-time password {password}"))
-        typer.echo(text.format(user=server.FIRST, password=password))
+    tell_first_administrator(translate)
     from roaddamage.postman import Postman
     from roaddamage.workers import Workers
 
@@ -76,6 +74,15 @@ def serve(
     finally:
         postman.stop()
         started.stop()
+
+
+def tell_first_administrator(translate: Translate) -> None:
+    """Where there is no user yet, make one, and print its one-time password, which is not told again."""
+    from roaddamage import server
+
+    if password := server.first_administrator():
+        text = translate(N_("First administrator: user {user}, one-time password {password}"))
+        typer.echo(text.format(user=server.FIRST, password=password))
 
 
 @app.command(help=WORKER_HELP)

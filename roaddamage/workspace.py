@@ -62,6 +62,11 @@ class Workspace:
         """The municipality's roads as they were read (`roaddamage roads`)."""
         return self.folder / "roads"
 
+    @property
+    def starting(self) -> Path:
+        """A lock by which programs that start together take turns with the records' tables."""
+        return self.folder / "starting.lock"
+
     def make(self) -> None:
         """Make what is not there yet; readable by its owner alone. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)

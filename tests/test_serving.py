@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -160,3 +164,17 @@ def test_parts_say_a_bad_moment_once_and_go_on(
     page.wait_for_selector("#run .state.failed")
     assert page.locator(".notice.error").count() == 0
     context.close()
+
+
+def test_programs_that_start_together_take_turns(tmp_path: Path) -> None:
+    hidden = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE")
+    env = {name: value for name, value in os.environ.items() if name not in hidden}
+    code = "import pathlib, sys; from roaddamage import server; sys.stdin.read()\n"
+    code += "server.prepare(pathlib.Path(sys.argv[1])); print(server.first_administrator() is not None)"
+    command = [sys.executable, "-c", code, str(tmp_path / "new")]
+    options: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    started = [subprocess.Popen(command, env=env, text=True, **options) for _ in range(3)]
+    with ThreadPoolExecutor(3) as threads:
+        told = list(threads.map(lambda one: one.communicate(), started))
+    assert [one.returncode for one in started] == [0, 0, 0], told
+    assert sorted(out.strip() for out, _ in told) == ["False", "False", "True"]

@@ -250,6 +250,7 @@ def test_ended_while_it_copies_nothing_stays(card: Path, tmp_path: Path) -> None
     command = [sys.executable, "-c", script, "add", str(card), "--workspace", str(folder)]
     with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
+        assert b"admin" in process.stdout.readline()  # whose password is told but once
         assert process.stdout.readline() == b"copied\n"
         assert list((folder / "footage").rglob(".part-*"))
         process.send_signal(signal.SIGTERM)
