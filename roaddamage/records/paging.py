@@ -25,13 +25,13 @@ LARGEST = 2**63 - 1
 class Order:
     """The columns by which rows are put in order, "-" before those that fall; the last one tells all rows apart.
 
-    `may_lack`: the first column can be unknown; such rows come last, whichever way the others go. Of a text that is
-    `unknown` where it is empty; `then` are the columns of such rows, where they are not the others.
+    `may_lack`: the first column can be unknown; such rows come last, whichever way the others go. Where that is not NULL,
+    `lacks` tells rows that have it from those that lack it; `then` are the columns of the latter, where not the others.
     """
 
     columns: tuple[str, ...]
     may_lack: bool = False
-    unknown: Q | None = None
+    lacks: tuple[Q, Q] | None = None
     then: tuple[str, ...] = ()
 
     def key(self, row: Model) -> str:
@@ -73,8 +73,9 @@ class Order:
         """Rows whose first column is known, then those that lack it: each part has an index's own order."""
         if not self.may_lack:
             return [(Q(), self.columns)]
-        lacking = self.unknown or Q(**{f"{self.columns[0].lstrip('-')}__isnull": True})
-        return [(~lacking, self.columns), (lacking, self.then or self.columns[1:])]
+        name = f"{self.columns[0].lstrip('-')}__isnull"
+        known, lacking = self.lacks or (Q(**{name: False}), Q(**{name: True}))
+        return [(known, self.columns), (lacking, self.then or self.columns[1:])]
 
 
 @dataclass(frozen=True)

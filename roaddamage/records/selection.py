@@ -75,7 +75,9 @@ class Selection:
                 Q(assignee__isnull=True) if self.assignee == NOBODY else Q(assignee=int(self.assignee))
             )
         if self.road:
-            parts.append(Q(road__icontains=self.road) | Q(road_id__iexact=self.road))
+            # Of those that lie on a road: so that the index by road is looked through, and no row.
+            named = Q(road__icontains=self.road) | Q(road_id__iexact=self.road)
+            parts.append(Q(road__gt="") & named)
         if self.area:
             parts.append(_inside(self.area))
         every = Q()

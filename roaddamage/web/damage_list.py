@@ -35,6 +35,8 @@ A_PAGE = 50
 MOST_DRIVES, MOST_LISTS = 300, 200
 FEW = 500
 """Where no more are found they are put in order by themselves; an order's index would be looked through for them."""
+ON_A_ROAD = Q(road__gt=""), Q(road="", chainage_m__isnull=True)
+"""Damages that lie on a road, and those that lie on none; said so that the index by road tells both."""
 SORTS: dict[str, tuple[str, Order]] = {
     "priority": (N_("priority"), Order(("-priority", "pk"))),
     "severity": (
@@ -47,7 +49,7 @@ SORTS: dict[str, tuple[str, Order]] = {
     "due": (N_("due date"), Order(("due", "-priority", "pk"), may_lack=True)),
     "road": (
         N_("road and chainage"),
-        Order(("road", "chainage_m", "pk"), may_lack=True, unknown=Q(road=""), then=("pk",)),
+        Order(("road", "chainage_m", "pk"), may_lack=True, lacks=ON_A_ROAD, then=("pk",)),
     ),
     "number": (N_("number"), Order(("pk",))),
 }
