@@ -12,7 +12,7 @@ from PIL import Image
 from detector.classes import POTHOLE
 from maps.tiles import tile_key
 from roaddamage.records import cells, models
-from roaddamage.records.priorities import put_priorities
+from roaddamage.records.priorities import work_out
 
 BEGIN = datetime(2026, 4, 1, 1, 0, tzinfo=UTC)
 LON, LAT = 139.7500, 35.6500
@@ -60,6 +60,7 @@ def made_damage(
         folder.mkdir(exist_ok=True)
         for name, size_px in zip(names.values(), ((640, 360), (240, 200), (640, 360)), strict=True):
             Image.effect_noise(size_px, 40 + place).convert("RGB").save(folder / name)
-    put_priorities([row])
+    work_out([row])
+    row.save(update_fields=["priority"])
     cells.refresh([row.tile_key])
     return models.Damage.objects.get(pk=row.pk)

@@ -188,7 +188,7 @@ def decide(request: HttpRequest, number: int, made: schemas.DecisionIn) -> Statu
         assignee = user.pk
     decision = Decision(
         made.kind, rejected_as=made.rejected_as, class_id=_class(made.damage_class), box=made.box,
-        assignee=assignee, due=made.due, comment=made.comment.strip(),
+        assignee=assignee, due=made.due, priority=made.priority, comment=made.comment.strip(),
     )  # fmt: skip
     return Status(201, schemas.Decided.of(decisions.decide(number, who(request), decision, made.version)))
 

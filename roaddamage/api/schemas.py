@@ -135,7 +135,8 @@ class DecisionIn(Schema):
     """A decision to be made."""
 
     kind: str = Field(
-        description="confirm, reject, reclass, box, assign, schedule, repair or reopen", max_length=16
+        description="confirm, reject, reclass, box, assign, due, priority, schedule, repair or reopen",
+        max_length=16,
     )
     rejected_as: str = Field(
         "", description="reject: shadow, manhole, patch, joint, marking, wet or other", max_length=16
@@ -145,7 +146,10 @@ class DecisionIn(Schema):
         None, description="box: left, top, right, bottom as shares of the best picture"
     )
     assignee: str | None = Field(None, description="assign, schedule: a user's name", max_length=150)
-    due: date | None = Field(None, description="assign, schedule")
+    due: date | None = Field(None, description="due, schedule")
+    priority: float | None = Field(
+        None, description="priority: points of 100, with a comment; null: the computed one again"
+    )
     comment: str = Field("", max_length=10_000)
     version: int | None = Field(None, description="The version looked at; where it is another by now: 409")
 

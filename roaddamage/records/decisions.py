@@ -24,7 +24,7 @@ from roaddamage.records.audit import audited
 from roaddamage.records.facts import damage_of
 from roaddamage.records.models import Damage, Review, Turn
 from roaddamage.records.names import full_name
-from roaddamage.records.priorities import put_priorities
+from roaddamage.records.priorities import work_out
 from roaddamage.records.queue import seen_again
 from roaddamage.records.rows import settle, sighting_of
 from roaddamage.webhooks import CONFIRMED, REPAIRED, tell
@@ -137,7 +137,9 @@ def decide(number: int, by: User, decision: Decision, version: int | None = None
     with transaction.atomic():
         row = locked(number)
         check(row, decision.kind, version)
-        return _decided(row, by, decision)
+        review, stale = _decided(row, by, decision)
+        cells.refresh(stale)
+        return review
 
 
 def decide_all(chosen: Iterable[tuple[int, int | None]], by: User, decision: Decision) -> Decided:
@@ -145,13 +147,20 @@ def decide_all(chosen: Iterable[tuple[int, int | None]], by: User, decision: Dec
 
     Each is decided on its own: those for which it can't be are told, and keep no other back.
     """
-    made = Decided()
+    made, stale = Decided(), set[int]()
     with transaction.atomic():
         for number, version in chosen:
             try:
-                made.reviews.append(decide(number, by, decision, version))
+                with transaction.atomic():
+                    row = locked(number)
+                    check(row, decision.kind, version)
+                    review, keys = _decided(row, by, decision)
             except DecisionError as error:
                 made.refused.append(error)
+            else:
+                made.reviews.append(review)
+                stale.update(keys)
+        cells.refresh(stale)
     return made
 
 
@@ -212,7 +221,8 @@ def check(row: Damage, kind: str, version: int | None) -> None:
         )
 
 
-def _decided(row: Damage, by: User, decision: Decision) -> Review:
+def _decided(row: Damage, by: User, decision: Decision) -> tuple[Review, list[int]]:
+    """The Review, and the tile keys whose cells are to be counted anew."""
     before = facts(row)
     review = Review(damage=row, by=by, kind=decision.kind, comment=decision.comment, model=model_of(row))
     extra = _put_box(row, decision) if decision.kind == Kind.box else ({}, {})
@@ -230,7 +240,7 @@ def _decided(row: Damage, by: User, decision: Decision) -> Review:
     elif decision.kind == Kind.reopen:
         row.rejected_as, row.assignee_id, row.due = "", None, None
     row.state = NEXT[decision.kind][row.state]
-    return keep(row, before, review, *extra)
+    return review, keep(row, before, review, *extra)
 
 
 def _put_box(row: Damage, decision: Decision) -> tuple[dict[str, object], dict[str, object]]:
@@ -248,21 +258,19 @@ def _put_box(row: Damage, decision: Decision) -> tuple[dict[str, object], dict[s
 def keep(
     row: Damage, before: dict[str, object], review: Review,
     also_before: dict[str, object] | None = None, also_after: dict[str, object] | None = None,
-) -> Review:  # fmt: skip
-    """Save a damage and what follows from a decision on it."""
+) -> list[int]:  # fmt: skip
+    """Save a damage and what follows from a decision on it; the tile keys whose cells are to be counted anew."""
     shown, kind = row.shown, (before["class_id"], before["severity"])
     settle(row)
+    work_out([row])
     row.version += 1
     row.save()
-    put_priorities([row])
-    if row.shown != shown or (row.class_id, row.severity) != kind:
-        cells.refresh([row.tile_key])
     review.before, review.after = before | (also_before or {}), facts(row) | (also_after or {})
     review.save()
     audited(review.by, f"damage.{review.kind}", str(row.pk), state=row.state, version=row.version)
     if review.kind in TOLD:
         tell(TOLD[review.kind], {"damage": damage_of(row), "by": review.by.username})
-    return review
+    return [row.tile_key] if row.shown != shown or (row.class_id, row.severity) != kind else []
 
 
 def facts(row: Damage) -> dict[str, object]:

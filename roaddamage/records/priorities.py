@@ -31,9 +31,3 @@ def work_out(rows: Sequence[Damage]) -> None:
     for row in rows:
         own = row.priority_set
         row.priority = sum(parts_of(row, rules).values()) if own is None else own
-
-
-def put_priorities(rows: Sequence[Damage]) -> None:
-    """Work the priorities of these rows out, and save them."""
-    work_out(rows)
-    Damage.objects.bulk_update(rows, ["priority"], batch_size=500)

@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from detector.errors import N_
+from roaddamage.records import cells
 from roaddamage.records.decisions import (
     DECISIONS,
     FIRST,
@@ -48,7 +49,8 @@ def undo(by: User, number: int | None = None) -> Review:
         if "box" in taken.before:
             Sighting.objects.filter(pk=taken.before["sighting"]).update(box=taken.before["box"])
         review = Review(damage=row, by=by, kind=Review.Kind.undo, model=model_of(row), undone=taken)
-        return keep(row, before, review)
+        cells.refresh(keep(row, before, review))
+        return review
 
 
 def _check_latest(taken: Review) -> None:
