@@ -61,8 +61,12 @@ def damage_change(damage: Damage, before: Collection[str]) -> Grown:
     """What became of a damage of both surveys together; `before` are the drives of the earlier one."""
     earlier = [one for one in damage.sightings if one.drive in before]
     later = [one for one in damage.sightings if one.drive not in before]
-    first, first_sd = _size(damage.class_id, earlier)
-    second, second_sd = _size(damage.class_id, later)
+    # Another class is measured otherwise; but a person may have given one that no drive saw.
+    known = {one.class_id for one in damage.sightings}
+    alike = {damage.class_id} if damage.class_id in known else known
+    (first, first_sd), (second, second_sd) = (
+        _size(damage.class_id, [one for one in seen if one.class_id in alike]) for seen in (earlier, later)
+    )
     sd = float(np.hypot(first_sd, second_sd))
     change = _change(damage, before, earlier, later, second - first, max(sd, LEAST_SD))
     was, now = (_severity(damage.class_id, seen) for seen in (earlier, later))
@@ -88,9 +92,7 @@ def _change(
 
 def _size(class_id: int, seen: Sequence[Sighting]) -> tuple[float, float]:
     """The size that severity goes by, and its error: that of one look, as a camera's fault is in all its looks."""
-    # Another class is measured otherwise; but a person may have given one that no drive saw.
-    alike = [one for one in seen if one.class_id == class_id] or seen
-    told = np.array([_measure(class_id, one) for one in alike], float).reshape(-1, 2)
+    told = np.array([_measure(class_id, one) for one in seen], float).reshape(-1, 2)
     told = told[np.isfinite(told).all(1)]
     if not len(told):
         return float("nan"), float("nan")

@@ -60,7 +60,8 @@ def priority(
     )
     points = [100 * share[name] * np.clip(part, 0, 1) for name, part in zip(PARTS, parts, strict=True)]
     given = [np.nan if one.priority_set is None else one.priority_set for one in damages]
-    return Priority(*points, np.array(given, float))
+    points.append(np.array(given, float))
+    return Priority(*points)
 
 
 def road_part(roads: Roads, rules: PriorityRules) -> Floats:

@@ -74,6 +74,12 @@ def test_another_class_is_measured_otherwise_and_tells_of_no_change() -> None:
     assert np.isnan(told.after)
 
 
+def test_a_class_that_a_person_gave_is_measured_by_all_sightings() -> None:
+    told = damage_change(replace(damage({"b1": 1.0, "a1": 3.0}), class_id=ALLIGATOR_CRACK), BEFORE)
+    assert told.change == Change.worse
+    assert 0 < told.before < told.after
+
+
 def test_what_one_survey_alone_saw_has_one_size() -> None:
     told = damage_change(damage({"a1": 2.0}, "b1"), BEFORE)
     assert np.isnan([told.before, told.sd]).all()
