@@ -108,7 +108,7 @@ class Encoding(StrEnum):
     shift_jis = "shift_jis"
 
 
-FOLDERS = typer.Argument(metavar="[DIR...]", help=N_("Output folders of detect, or folders of them."))
+FOLDERS = typer.Argument(metavar="DIR", help=N_("Output folders of detect, or folders of them."))
 RECORDS = typer.Option(
     "--workspace",
     metavar="DIR",
