@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -89,7 +90,7 @@ def _told(batch: Batch) -> dict[str, object]:
     return {
         "batch": batch, "arrived": arrived, "files": files, "stalled": stalled(batch),
         "missing": missing.values_list("path", flat=True)[:MISSING_SHOWN], "ready": len(_ready(batch)),
-        "drives": batch.drives.select_related("vehicle").order_by("begin", "name"),
+        "drives": batch.drives.select_related("vehicle").order_by(F("begin").asc(nulls_first=True), "name"),
         "known": Drive.objects.filter(pk__in=batch.known),
         "unused": left.count() if batch.state == Batch.State.recognised else 0,
     }  # fmt: skip
