@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import shapely
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max
 
 from detector.classes import CLASSES, SEVERITIES
 from detector.sightings import Sighting
@@ -117,13 +117,11 @@ class Region:
     def _near(self) -> list[models.Damage]:
         found: dict[int, models.Damage] = {}
         for west, south, east, north in self.boxes:
-            within = Q()
+            # A query for each range: SQLite would look through all damages for many at once.
             for low, high in viewport_ranges(west, south, east, north, RANGES):
-                within |= Q(tile_key__gte=low, tile_key__lt=high)
-            if within:
                 for shown in (True, False):  # each has its index
-                    rows = models.Damage.objects.filter(within, shown=shown, joined_into__isnull=True)
-                    found |= {row.pk: row for row in rows}
+                    rows = models.Damage.objects.filter(tile_key__gte=low, tile_key__lt=high, shown=shown)
+                    found |= {row.pk: row for row in rows if row.joined_into_id is None}
         known = [found[pk] for pk in sorted(found)]
         if not known:
             return known

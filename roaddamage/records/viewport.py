@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from maps.question import MOST_POINTS, Bounds, Filter
 from maps.tiles import cluster_shift, viewport_ranges
 from roaddamage.records import cells
 from roaddamage.records.models import Cell, Damage, Passage, Sighting
-from roaddamage.records.selection import Selection, within
+from roaddamage.records.selection import RANGES, Selection, exactly
 
 Counts = dict[int, list[float]]
 """By cell: how many of each class, then the sums of their longitudes and latitudes."""
@@ -37,15 +38,23 @@ def answer(bbox: Bounds, zoom: int, selection: Selection) -> dict[str, Any]:
         told = _kept(bbox, max(zoom, cells.LOWEST), selection.filter)
         if told["total"] > MOST_POINTS:
             return told
-    rows = Damage.objects.filter(replace(selection, bbox=None).condition(), within(bbox))
-    found = list(rows.values_list(*COLUMNS)[: MOST_POINTS + 1])
-    if len(found) <= MOST_POINTS:
+    # A query for each range: SQLite would look through all damages for many at once.
+    rows = Damage.objects.filter(replace(selection, bbox=None).condition(), exactly(bbox))
+    ranges = viewport_ranges(*bbox, RANGES)
+    pieces = [rows.filter(tile_key__gte=low, tile_key__lt=high) for low, high in ranges]
+    found = list[tuple[Any, ...]]()
+    for piece in pieces:
+        found += piece.values_list(*COLUMNS)[: MOST_POINTS + 1 - len(found)]
+        if len(found) > MOST_POINTS:
+            break
+    else:
         return {"total": len(found), "points": _points(sorted(found))}
-    grouped = (
-        rows.annotate(cell=F("tile_key").bitrightshift(cluster_shift(zoom)))
+    grouped = chain.from_iterable(
+        piece.annotate(cell=F("tile_key").bitrightshift(cluster_shift(zoom)))
         .values_list("cell", "class_id")
         .annotate(count=Count("*"), lons=Sum("lon"), lats=Sum("lat"))
         .order_by()
+        for piece in pieces
     )
     return _clusters(_by_cell(grouped))
 

@@ -90,7 +90,7 @@ class Damage(Measured):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="damages"
     )
     due = models.DateField(null=True, blank=True)
-    joined_into = models.ForeignKey("self", models.SET_NULL, null=True, related_name="joined")
+    joined_into = models.ForeignKey("self", models.SET_NULL, null=True, related_name="joined", db_index=False)
     """Where it turned out to be another one; it is then shown nowhere."""
     version = models.PositiveIntegerField(default=0)
     """Counts decisions, so that of two people who decide at once the second is told."""
@@ -109,6 +109,8 @@ class Damage(Measured):
             models.Index(fields=["state", "-priority", "id", "class_id"], name="damage_state", condition=Q(shown=True)),
             models.Index(fields=["belief", "state", "-priority", "id"], name="damage_gone", condition=Q(shown=True)),
             models.Index(fields=["state", "-priority", "id", "last_seen"], name="damage_closed", condition=Q(shown=False)),
+            # Of those that are another one alone: SQLite would look through all the others by it.
+            models.Index("joined_into", name="damage_joined", condition=Q(joined_into__isnull=False)),
             # The list's orders.
             models.Index(fields=["-priority", "id"], name="damage_order", condition=Q(shown=True)),
             models.Index(fields=["-severity", "-confidence", "id"], name="damage_severity", condition=Q(shown=True)),
