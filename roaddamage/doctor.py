@@ -49,7 +49,7 @@ def examined(folder: Path) -> Iterator[Finding]:
     """Everything, one after the other; nothing is changed, and a look that fails is itself a finding."""
     workspace = Workspace(folder.absolute())
     looks: tuple[Callable[[Workspace], Finding], ...] = (
-        gpu, video_on_gpu, codecs, font, pdf, writable, disk, inodes, clock, zone, database, roads, quiet, names, exiftool,
+        gpu, video_on_gpu, codecs, font, pdf, writable, disk, inodes, clock, configured, database, roads, quiet, names, exiftool,
     )  # fmt: skip
     for look in looks:
         try:
@@ -175,18 +175,16 @@ def clock(_: Workspace) -> Finding:
     return ok(N_("The clock says {now}."), now=f"{now:%Y-%m-%d %H:%M} UTC")
 
 
-def zone(_: Workspace) -> Finding:
-    """The municipality's time zone."""
-    from zoneinfo import ZoneInfo
+def configured(workspace: Workspace) -> Finding:
+    """The settings, and the municipality's time zone among them."""
+    from roaddamage.configuration import ConfigurationError, read
 
-    name = os.environ.get("ROADDAMAGE_TIMEZONE", "Asia/Tokyo")
     try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        return fault(
-            N_("There is no time zone {name}: set ROADDAMAGE_TIMEZONE, such as Asia/Tokyo."), name=name
-        )
-    return ok(N_("Times are shown in {name}."), name=name)
+        told = read(workspace.folder)
+    except ConfigurationError as error:
+        return fault(error.template, **error.values)
+    hosts = ", ".join(told.server.hosts)
+    return ok(N_("Reached as {hosts}; times are shown in {zone}."), hosts=hosts, zone=told.server.timezone)
 
 
 def database(workspace: Workspace) -> Finding:

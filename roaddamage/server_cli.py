@@ -41,6 +41,17 @@ Example:
 roaddamage doctor --workspace /srv/roaddamage
 """
 )
+SETTINGS_HELP = N_(
+    """Print the settings as they are without a file, each with what it is for.
+
+Write them to WORKSPACE/settings.toml and change there what is to be changed; what is left out stays usual. They are
+checked when `serve` or a worker starts, and by `roaddamage doctor`.
+
+Example:
+
+roaddamage settings > /srv/roaddamage/settings.toml
+"""
+)
 app = typer.Typer()
 
 
@@ -108,3 +119,11 @@ def doctor(workspace: Annotated[Path, WORKSPACE] = Path("workspace")) -> None:
         typer.echo(finding.line(translate))
         faults += finding.word is Word.fault
     raise typer.Exit(1 if faults else 0)
+
+
+@app.command(help=SETTINGS_HELP)
+def settings() -> None:
+    """Print the usual settings."""
+    from roaddamage.configuration import as_toml
+
+    typer.echo(as_toml(), nl=False)

@@ -2,11 +2,8 @@
 
 ROADDAMAGE_WORKSPACE      the workspace's folder (`--workspace`)
 DATABASE_URL              postgresql://user:password@host/name; without it SQLite in the workspace
-ROADDAMAGE_HOSTS          names and addresses by which browsers reach this server, comma-separated
-ROADDAMAGE_HTTPS          1 where it is reached by https (behind a proxy that says so): cookies are for https alone
-ROADDAMAGE_WEBHOOK_HOSTS  names inside the network whose addresses look as if they were outside, comma-separated
-ROADDAMAGE_TIMEZONE       the municipality's zone (Asia/Tokyo)
-ROADDAMAGE_EXPORT_DAYS    so many days files of exports are kept (30)
+
+Everything else stands in the workspace's settings.toml, or in the environment before it (`roaddamage.configuration`).
 """
 
 from __future__ import annotations
@@ -17,18 +14,18 @@ from typing import Any
 import dj_database_url
 
 from maps.offline import ASSETS
+from roaddamage.configuration import read
 from roaddamage.language import LOCALE
 from roaddamage.workspace import workspace_in_use
 
 WORKSPACE = workspace_in_use()
-HTTPS = os.environ.get("ROADDAMAGE_HTTPS") == "1"
+CONFIGURATION = read(WORKSPACE.folder)
+HTTPS = CONFIGURATION.server.https
 DAY_S = 86_400
 
 SECRET_KEY = WORKSPACE.secret_key()
 DEBUG = False
-ALLOWED_HOSTS = [
-    host.strip() for host in os.environ.get("ROADDAMAGE_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
-]
+ALLOWED_HOSTS = CONFIGURATION.server.hosts
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS] if HTTPS else []
 ROOT_URLCONF = "roaddamage.web.urls"
 ASGI_APPLICATION = "roaddamage.asgi.application"
@@ -100,7 +97,7 @@ TEMPLATES = [
     },
 ]
 
-EXPORT_DAYS = float(os.environ.get("ROADDAMAGE_EXPORT_DAYS", "30"))
+EXPORT_DAYS = CONFIGURATION.keep.exports_days
 
 LANGUAGE_CODE = "ja"
 LANGUAGES = [("ja", "日本語"), ("en", "English")]
@@ -108,7 +105,7 @@ LANGUAGE_COOKIE_NAME = "language"
 LOCALE_PATHS = [LOCALE]
 FORMAT_MODULE_PATH = ["roaddamage.web.formats"]
 USE_TZ = True
-TIME_ZONE = os.environ.get("ROADDAMAGE_TIMEZONE", "Asia/Tokyo")
+TIME_ZONE = CONFIGURATION.server.timezone
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [(name, ASSETS / name) for name in ("leaflet", "pmtiles", "protomaps-leaflet")]
@@ -157,7 +154,7 @@ if HTTPS:
     SECURE_HSTS_SECONDS = 30 * DAY_S
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "SAMEORIGIN"
-WEBHOOK_HOSTS = frozenset(host.strip() for host in os.environ.get("ROADDAMAGE_WEBHOOK_HOSTS", "").split(","))
+WEBHOOK_HOSTS = CONFIGURATION.webhooks.hosts
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 

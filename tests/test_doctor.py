@@ -51,7 +51,7 @@ CASES: dict[str, tuple[Callable[[Workspace], Finding], Change, Word]] = {
     "files": (doctor.inodes, files(10**6), Word.ok),
     "no inodes": (doctor.inodes, files(10), Word.fault),
     "not writable": (doctor.writable, lambda p: p.setattr(os, "access", lambda *_: False), Word.fault),
-    "zone": (doctor.zone, lambda p: p.setenv("ROADDAMAGE_TIMEZONE", "Asia/Nowhere"), Word.fault),
+    "settings": (doctor.configured, lambda p: p.setenv("ROADDAMAGE_TIMEZONE", "Asia/Nowhere"), Word.fault),
     "clock behind": (doctor.clock, lambda p: p.setattr(doctor, "BUILT_S", 9e9), Word.fault),
     "quiet": (doctor.quiet, lambda p: None, Word.ok),
     "installs": (doctor.quiet, lambda p: p.setenv("YOLO_AUTOINSTALL", "true"), Word.fault),
