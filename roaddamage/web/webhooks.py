@@ -21,7 +21,12 @@ SHOWN = 50
 def webhooks(request: HttpRequest) -> HttpResponse:
     """All of them, the last deliveries, and a form for one more."""
     rows = Delivery.objects.select_related("webhook")[:SHOWN]
-    values = {"webhooks": Webhook.objects.select_related("by"), "deliveries": rows, "events": EVENTS, "test": TEST}
+    values = {
+        "webhooks": Webhook.objects.select_related("by"),
+        "deliveries": rows,
+        "events": EVENTS,
+        "test": TEST,
+    }
     return render(request, "web/webhooks.html", values)
 
 
