@@ -174,7 +174,7 @@ def _damages(
     _decided(states, first, by)
 
 
-def _decided(states: Sequence[Any], first: NDArray[np.float64], by: int) -> None:
+def _decided(states: NDArray[np.object_], first: NDArray[np.float64], by: int) -> None:
     """What people decided, within weeks of the first sight, and the log of it."""
     from django.utils import timezone
 
@@ -233,7 +233,8 @@ def put(model: Any, count: int, /, **given: Any) -> None:
     columns = [_column(field, given.pop(field.attname, field.get_default()), count) for field in fields]
     assert not given, f"{model.__name__} has no {', '.join(given)}"  # noqa: S101
     names = ", ".join(connection.ops.quote_name(field.column) for field in fields)
-    table, rows = model._meta.db_table, zip(*columns, strict=True)
+    table: str = model._meta.db_table
+    rows: Any = zip(*columns, strict=True)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
@@ -249,7 +250,7 @@ def put(model: Any, count: int, /, **given: Any) -> None:
 def _column(field: Any, value: Any, count: int) -> Sequence[Any]:
     from django.db import connection, models
 
-    values = value.tolist() if isinstance(value, np.ndarray) else value
+    values: Any = value.tolist() if isinstance(value, np.ndarray) else value
     if isinstance(values, str) or not isinstance(values, Sequence):
         if isinstance(field, models.JSONField) and not isinstance(values, str) and values is not None:
             values = json.dumps(values)
@@ -258,4 +259,5 @@ def _column(field: Any, value: Any, count: int) -> Sequence[Any]:
         values = ["[]"] * count  # the default of a list
     if isinstance(field, models.DateTimeField):
         return [connection.ops.adapt_datetimefield_value(one) for one in values]
-    return values
+    told: Sequence[Any] = values
+    return told

@@ -65,7 +65,7 @@ def damage_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 async def _slowly(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Each piece when the one before is sent; Django would read a plain iterator to its end first."""
-    while piece := await sync_to_async(next)(pieces, b""):
+    while piece := await sync_to_async(lambda: next(pieces, b""))():
         yield piece
 
 
