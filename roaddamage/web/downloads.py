@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
-from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.http import Http404, StreamingHttpResponse
 
 PIECE = 2**18
 
 
-def sent(request: HttpRequest, path: Path, kind: str, name: str = "") -> StreamingHttpResponse:
+def sent(path: Path, kind: str, name: str = "") -> StreamingHttpResponse:
     """A file, of this MIME type; with a `name` (ASCII) to be saved under it. Raises Http404 where it is gone."""
     try:
         file = path.open("rb")
@@ -24,19 +22,9 @@ def sent(request: HttpRequest, path: Path, kind: str, name: str = "") -> Streami
             while piece := file.read(PIECE):
                 yield piece
 
-    sending = pieces()
-    answer = StreamingHttpResponse(
-        _slowly(sending) if isinstance(request, ASGIRequest) else sending, content_type=kind
-    )
+    answer = StreamingHttpResponse(pieces(), content_type=kind)
     answer.headers["Content-Length"] = str(path.stat().st_size)
     if name:
         answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
-
-async def _slowly(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    def following() -> bytes:
-        return next(pieces, b"")
-
-    while piece := await sync_to_async(following, thread_sensitive=False)():
-        yield piece

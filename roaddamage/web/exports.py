@@ -141,7 +141,7 @@ def export_file(request: HttpRequest, number: int, kind: str) -> StreamingHttpRe
     if file is None:
         raise Http404
     name = PurePath(str(file["name"]))
-    answer = sent(request, folder_of(row) / name, KINDS[name.suffix], f"{name.stem}-{row.pk}{name.suffix}")
+    answer = sent(folder_of(row) / name, KINDS[name.suffix], f"{name.stem}-{row.pk}{name.suffix}")
     audited(request.user, "export.downloaded", str(row.pk), form=kind, bytes=file["bytes"], **_of(row))
     return answer
 
@@ -168,7 +168,7 @@ def export_map(request: HttpRequest, number: int) -> HttpResponse:
 @require_safe
 def export_map_frame(request: HttpRequest, number: int) -> StreamingHttpResponse:
     """The map itself: one file with its own, stricter, policy."""
-    answer = sent(request, folder_of(_with_map(number)) / MAP, "text/html; charset=utf-8")
+    answer = sent(folder_of(_with_map(number)) / MAP, "text/html; charset=utf-8")
     answer.own_policy = True  # type: ignore[attr-defined]  # see roaddamage.web.middleware
     return answer
 
@@ -179,7 +179,7 @@ def export_map_picture(request: HttpRequest, number: int, name: str) -> Streamin
     path = folder_of(_with_map(number)) / EVIDENCE / PurePath(name).name
     if path.suffix.lower() != ".jpg" or path.is_symlink():
         raise Http404
-    return sent(request, path, "image/jpeg")
+    return sent(path, "image/jpeg")
 
 
 @require_POST
