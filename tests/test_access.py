@@ -137,3 +137,22 @@ def test_who_is_logged_out_is_told_and_comes_back(
     answer = getattr(client, method)(address, headers={"Referer": referer})
     assert answer.headers["Location"] == f"/login/?next={back}"
     assert told in client.get(answer.headers["Location"]).content.decode()
+
+
+def test_who_does_something_stays_logged_in(
+    client: Client, people: dict[str, User], workspace: object
+) -> None:
+    client.force_login(people["engineer"])
+
+    def asked(**headers: str) -> float:
+        session = client.session
+        session["did"] = 1e9
+        session.save()
+        client.get(reverse("drives"), headers=headers)
+        return float(client.session["did"])
+
+    assert asked(**{"HX-Request": "true"}) == 1e9, "a page that asks by itself"
+    before = asked()
+    assert before > 1e9
+    client.get(reverse("drives"))
+    assert client.session["did"] == before, "seldom written"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +29,8 @@ LOGGED_OUT = N_("You are no longer logged in. Log in again to go on where you we
 NOT_KEPT = N_(
     "You are no longer logged in, and what you sent last was not kept. Log in again, then send it once more."
 )
+DID, NOTED_EVERY_S = "did", 300.0
+"""In a session: when its user did something last, to within so many seconds."""
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
@@ -57,12 +60,24 @@ class Guard:
             if for_programs(request):
                 return refused(401, say(UNKNOWN))
             return _log_in(request)
+        _stay(request)
         keep_groups(request.user)
         if not may(request.user, name):
             if must_change_password(request.user) and not for_programs(request):
                 return _elsewhere(request, reverse("password"))
             raise PermissionDenied
         return None
+
+
+def _stay(request: HttpRequest) -> None:
+    """Who does something stays logged in for `SESSION_COOKIE_AGE` from then on; a page that asks by itself does nothing."""
+    by_itself = request.headers.get("HX-Request") and request.method == "GET"
+    if by_itself or for_programs(request):
+        return
+    now = time.time()
+    # Not at each request: SQLite lets one write at a time, and a page need not wait for a drive that is counted.
+    if abs(now - request.session.get(DID, 0.0)) > NOTED_EVERY_S:
+        request.session[DID] = now
 
 
 def _log_in(request: HttpRequest) -> HttpResponse:
