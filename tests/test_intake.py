@@ -16,8 +16,12 @@ from django.db import connection
 
 from detector.footage import find_drives
 from detector.video_drive import VideoDrive
-from roaddamage import batches, intake
-from roaddamage.intake import IntakeError, add_folder, attach_log, put, recognise, safe_path
+from roaddamage import batch_files, batches, intake
+from roaddamage.attached_log import attach_log
+from roaddamage.batch_files import put
+from roaddamage.file_names import IntakeError, safe_path
+from roaddamage.footage_folder import add_folder
+from roaddamage.intake import recognise
 from roaddamage.records.models import Batch, Drive, FootageFile, Upload
 from roaddamage.understanding import footage_of, hints, look_again
 from roaddamage.watching import Watch
@@ -88,8 +92,10 @@ def test_bad_files_stop_no_good_one(
     again = add_folder(card, people["engineer"], new())
     assert (again.drives, again.known) == ([], taken.drives)
     assert len(list(workspace.footage.rglob("short.mp4"))) == 1
-    with pytest.raises(IntakeError):
+    with pytest.raises(IntakeError, match="holds no video"):
         add_folder(tmp_path / "nothing", people["crew"], new())
+    with pytest.raises(IntakeError, match=r"short\.mp4 is a file: give the folder"):
+        add_folder(short_drive, people["crew"], new())
 
 
 def test_part_of_a_drive_is_not_counted_again(workspace: Workspace, people: People, tmp_path: Path) -> None:
@@ -169,8 +175,8 @@ def test_a_full_disk_leaves_nothing_half(
     def no_clone(*_: Any) -> None:
         raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
-    monkeypatch.setattr(intake.fcntl, "ioctl", no_clone)
-    monkeypatch.setattr(intake.shutil, "copyfileobj", full)
+    monkeypatch.setattr(batch_files.fcntl, "ioctl", no_clone)
+    monkeypatch.setattr(batch_files.shutil, "copyfileobj", full)
     with pytest.raises(IntakeError, match="disk is full"):
         add_folder(short_drive.parent, people["crew"], new())
     assert not [path for path in workspace.footage.rglob("*") if path.is_file()]
