@@ -71,7 +71,7 @@ def _take(
     """Take in what lies in a folder, and say what became of it; how many files were refused."""
     import uuid
 
-    from roaddamage.intake import add_folder
+    from roaddamage.footage_folder import add_folder
     from roaddamage.problems import told
 
     taken = add_folder(folder, by, uuid.uuid4().hex, loose=loose, only=only)

@@ -26,7 +26,7 @@ from django.utils import timezone
 
 from detector.errors import N_, RoadDamageError
 from roaddamage import __version__
-from roaddamage.intake import sha256_of
+from roaddamage.digests import sha256_of
 from roaddamage.workspace import Workspace
 
 ABOUT, END = "backup.json", "end.json"

@@ -16,8 +16,10 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from detector.errors import N_, RoadDamageError
+from roaddamage.batch_files import batch_folder, clear, is_batch, tidy
 from roaddamage.beating import beating
-from roaddamage.intake import IntakeError, batch_folder, clear, is_batch, recognise, tidy
+from roaddamage.file_names import IntakeError
+from roaddamage.intake import recognise
 from roaddamage.problems import problem
 from roaddamage.records.audit import audited
 from roaddamage.records.models import AuditEntry, Batch, FootageFile, Upload

@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 
 from detector.telemetry import LOG_SUFFIXES
 from detector.telemetry.boxes import Container
-from roaddamage.intake import KNOWN
+from roaddamage.file_names import KNOWN
 
 EVERY_S, QUIET_S = 5.0, 30.0
 """How often is looked, and how long nothing must have changed."""

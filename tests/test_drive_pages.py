@@ -15,8 +15,9 @@ from conftest import BEGIN, write_gpx, write_video
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from roaddamage.batch_files import put
 from roaddamage.batches import begin_batch, run
-from roaddamage.intake import add_folder, put
+from roaddamage.footage_folder import add_folder
 from roaddamage.records.models import AuditEntry, Drive, Job, Vehicle
 from roaddamage.workspace import Workspace
 

@@ -17,9 +17,13 @@ from roaddamage.language import translation
 from roaddamage.problems import IN_PAGE, problem, told
 
 ROOT = Path(__file__).parent.parent
+BEHIND_PAGES = (
+    "attached_log", "batch_files", "batches", "file_names", "footage_folder", "intake", "jobs", "runs",
+    "understanding",
+)  # fmt: skip
 ON_PAGES = [
     *sorted((ROOT / "detector").rglob("*.py")),
-    *(ROOT / "roaddamage" / f"{name}.py" for name in ("intake", "batches", "jobs", "runs", "understanding")),
+    *(ROOT / "roaddamage" / f"{name}.py" for name in BEHIND_PAGES),
 ]
 
 

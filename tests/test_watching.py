@@ -19,8 +19,9 @@ from conftest import BEGIN, write_gpx, write_video
 from django.db import OperationalError
 from django.utils import timezone
 
-from roaddamage import add_cli, batches, intake
-from roaddamage.intake import IntakeError, add_folder
+from roaddamage import add_cli, batch_files, batches
+from roaddamage.file_names import IntakeError
+from roaddamage.footage_folder import add_folder
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Batch, Drive, FootageFile, Job, Upload
 from roaddamage.watching import AGAIN_S, Ready, Watch, is_cut
@@ -155,15 +156,15 @@ def test_a_card_written_anew_leaves_its_drive_as_it_was(
 def test_a_file_that_grows_while_it_is_copied_is_not_taken(
     workspace: Workspace, people: People, card: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake.fcntl, "ioctl", lambda *_: throw(OSError(95, "not supported")))
-    really = intake.shutil.copyfileobj
+    monkeypatch.setattr(batch_files.fcntl, "ioctl", lambda *_: throw(OSError(95, "not supported")))
+    really = batch_files.shutil.copyfileobj
 
     def growing(source: Any, *more: Any) -> None:
         really(source, *more)
         with open(source.name, "ab") as file:
             file.write(b"more")
 
-    monkeypatch.setattr(intake.shutil, "copyfileobj", growing)
+    monkeypatch.setattr(batch_files.shutil, "copyfileobj", growing)
     with pytest.raises(IntakeError, match="changed while it was copied"):
         add_folder(card, people["crew"], BATCH)
     assert (list(workspace.footage.iterdir()), Drive.objects.count()) == ([], 0)
@@ -228,14 +229,14 @@ def test_a_clock_far_ahead_clears_nothing(
 
 ENDED = """
 import sys
-from roaddamage import intake
+from roaddamage import batch_files
 from roaddamage.__main__ import main
-really = intake._copy
+really = batch_files._copy
 def copy(source, target):
     really(source, target)
     print("copied", flush=True)
     sys.stdin.read()
-intake._copy = copy
+batch_files._copy = copy
 sys.argv[0] = "roaddamage"
 main()
 """

@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.http.request import validate_host
 
 from detector.errors import N_, RoadDamageError
-from roaddamage.intake import IntakeError, safe_path
+from roaddamage.file_names import IntakeError, safe_path
 from roaddamage.records.models import Batch, Upload
 from roaddamage.web.access import may
 from roaddamage.web.asgi_messages import cookies_of

@@ -9,7 +9,7 @@ from pathlib import Path
 from django.conf import settings
 
 from detector.errors import N_
-from roaddamage.intake import put
+from roaddamage.batch_files import put
 from roaddamage.records.models import Upload
 from roaddamage.web.admission import Asked, UploadError
 

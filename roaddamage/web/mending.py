@@ -12,7 +12,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from detector.errors import N_, RoadDamageError, TelemetryError
-from roaddamage.intake import attach_log, log_name
+from roaddamage.attached_log import attach_log
+from roaddamage.file_names import log_name
 from roaddamage.problems import problem, told
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Drive, Vehicle

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from detector.errors import N_, RoadDamageError
 from detector.footage import JUNK
 from roaddamage.batches import begin_batch, stalled, start
-from roaddamage.intake import KNOWN
+from roaddamage.file_names import KNOWN
 from roaddamage.jobs import enqueue
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Batch, Drive, Upload

@@ -77,7 +77,7 @@ class Upload(models.Model):
     name = models.CharField(max_length=NAME)
     """The file's own name, as a last part of a path and nothing else."""
     path = models.CharField(max_length=500, default="")
-    """Where it goes within its batch (`roaddamage.intake.safe_path`)."""
+    """Where it goes within its batch (`roaddamage.file_names.safe_path`)."""
     size = models.BigIntegerField()
     state = models.CharField(max_length=16, choices=State.choices, default=State.arriving)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="uploads")
