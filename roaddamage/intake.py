@@ -26,6 +26,7 @@ from roaddamage.file_names import IntakeError
 from roaddamage.problems import problem
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Drive, FootageFile, Turn
+from roaddamage.records.portions import portions
 from roaddamage.understanding import begin_of, understand
 
 
@@ -94,7 +95,7 @@ def _before(digest: str, hashes: list[str]) -> Drive | None:
 
     Raises IntakeError where only some of its files are another drive's.
     """
-    for few in (hashes[begin : begin + 500] for begin in range(0, len(hashes), 500)):
+    for few in portions(hashes):
         before = FootageFile.objects.filter(sha256__in=few, kind=FootageFile.Kind.footage)
         # The same drive may land between two questions; it is no *other* drive.
         if other := before.exclude(drive__digest=digest).select_related("drive").first():

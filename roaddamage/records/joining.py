@@ -1,7 +1,7 @@
 """Joining and parting: a person says that two damages are one, or that one is two.
 
 Sightings go over to where they belong, and what drives say of the damages is worked out anew from them
-(`records.counting`). What was joined keeps the place where drives see it (`Sighting.seen_as`), and stays one however
+(`records.region`). What was joined keeps the place where drives see it (`Sighting.seen_as`), and stays one however
 often they see both; what was parted (`Apart`) is never joined by drives again. Both damages keep a Review of it, so that
 each tells its history, and both count a version, so that of two people the second is told.
 """
@@ -21,13 +21,14 @@ from maps.merge import severity_of
 from maps.tiles import viewport_ranges
 from roaddamage.records import cells
 from roaddamage.records.audit import audited
-from roaddamage.records.counting import Region
 from roaddamage.records.decisions import DecisionError, check, facts, locked, model_of, restore
 from roaddamage.records.models import Apart, Damage, Passage, Review, Sighting
 from roaddamage.records.placing import OF_ROAD
+from roaddamage.records.region import Region
 from roaddamage.records.rows import settle, sighting_of
 from roaddamage.records.selection import OPEN
 from roaddamage.records.work_lists import hand_stops_back, hand_stops_over
+from roaddamage.records.writing_back import write_back
 
 Kind, State = Review.Kind, Damage.State
 NEAR_M = 40.0
@@ -76,7 +77,7 @@ def join(
         region = Region.around([row, other])
         first = region.number(row.pk)
         region.known.join(first, region.number(other.pk))
-        region.settle({first})
+        write_back(region, {first})
         _lead(other, row)
         return _kept((row, other), before, Kind.same, by, text, stops)
 
@@ -113,7 +114,7 @@ def _parted(row: Damage, chosen: set[int]) -> Damage:
     made = region.rows[second] = Damage(
         state=State.confirmed if sure else State.proposed, version=1, **{name: getattr(row, name) for name in OF_ROAD}
     )  # fmt: skip
-    region.settle({first, second})
+    write_back(region, {first, second})
     return made
 
 
@@ -224,7 +225,7 @@ def _unjoin(row: Damage, goes: Damage) -> None:
     settle(goes)
     goes.save()
     region = Region.around([row, goes])
-    region.settle({region.number(row.pk), region.number(goes.pk)})
+    write_back(region, {region.number(row.pk), region.number(goes.pk)})
 
 
 def _places(row: Damage) -> list[int]:
@@ -247,4 +248,4 @@ def _unpart(row: Damage, made: Damage, seen_as: dict[str, int | None]) -> None:
     Apart.objects.filter(one=row, other=made).delete()
     _lead(made, row)
     region = Region.around([row])
-    region.settle({region.number(row.pk)})
+    write_back(region, {region.number(row.pk)})

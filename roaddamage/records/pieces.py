@@ -10,7 +10,9 @@ import numpy as np
 from maps.coverage import Way
 from maps.tiles import ZOOM as FINEST
 from maps.tiles import tile_key
+from roaddamage.records.boxes import Box
 from roaddamage.records.models import Drive, WayPiece
+from roaddamage.records.portions import SOME, portions
 from roaddamage.records.rows import way_of
 
 ZOOM = 16
@@ -18,9 +20,6 @@ ZOOM = 16
 SHIFT = 2 * (FINEST - ZOOM)
 LOOKS = 5
 """Places looked at along each side of a box of some 600 m: closer than tiles are wide."""
-SOME = 500
-
-Box = tuple[float, float, float, float]
 
 
 def put_pieces(drive: Drive, way: Way) -> None:
@@ -41,8 +40,8 @@ def ways_around(boxes: Sequence[Box], without: Drive | None = None) -> list[Way]
     """What drives saw in and around these boxes (west, south, east, north), the earliest drive first."""
     tiles = _tiles(boxes)
     lines: defaultdict[int, list[list[list[float]]]] = defaultdict(list)
-    for first in range(0, len(tiles), SOME):
-        rows = WayPiece.objects.filter(tile__in=tiles[first : first + SOME])
+    for some in portions(tiles):
+        rows = WayPiece.objects.filter(tile__in=some)
         rows = rows.exclude(drive=without) if without else rows
         for drive, line in rows.order_by("pk").values_list("drive", "line"):
             lines[drive].append(line)

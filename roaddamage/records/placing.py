@@ -22,11 +22,11 @@ from maps.roads import RoadsError
 from maps.snapping import NO_ROAD, snap, track
 from roaddamage.records.models import Damage, Drive, Sighting, Turn
 from roaddamage.records.models.lengths import KIND, NAME
+from roaddamage.records.portions import SOME, portions
 from roaddamage.records.priorities import work_out
 from roaddamage.records.rows import way_of
 from roaddamage.roads import InUse, in_use, roads_in_use
 
-SOME = 500
 ON_ROADS = ("road_line", "road_direction", "road_m")
 """Where a sighting lies."""
 OF_ROAD = ("road_id", "road", "road_kind", "traffic", "chainage_m")
@@ -111,8 +111,8 @@ def _place_drive(drive: Drive, roads: InUse) -> None:
         Sighting.objects.bulk_update(sightings, ON_ROADS, batch_size=SOME)
         Drive.objects.filter(pk=drive.pk).update(roads=roads.digest)
         numbers = sorted({one.damage_id for one in Sighting.objects.filter(drive=drive).only("damage_id")})
-        for first in range(0, len(numbers), SOME):
-            _place_some(numbers[first : first + SOME], roads)
+        for some in portions(numbers):
+            _place_some(some, roads)
 
 
 def _place_some(numbers: Sequence[int], roads: InUse) -> None:

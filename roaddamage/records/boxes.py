@@ -1,0 +1,37 @@
+"""Boxes: bounds in degrees, which a query can look in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+CHUNK_M = 400.0
+DEGREE_M = 111_000.0
+Box = tuple[float, float, float, float]
+"""West, south, east, north; west is east of east across the 180th meridian."""
+
+
+def boxes_along(lines: Sequence[np.ndarray], room_m: float) -> list[Box]:
+    """Bounds (west, south, east, north) of pieces of a way's lines, with so much room around each."""
+    boxes = []
+    for line in lines:
+        step = max(int(CHUNK_M / max(_mean_step_m(line), 0.1)), 1)
+        for first in range(0, max(len(line), 1), step):
+            piece = line[first : first + step + 1]
+            if not len(piece):
+                continue
+            room = room_m / DEGREE_M
+            wide = room / max(float(np.cos(np.radians(piece[0, 1]))), 0.05)
+            # Across the 180th meridian west is east of east, as `viewport_ranges` has it.
+            lon = piece[:, 0] % 360 if np.ptp(piece[:, 0]) > 180 else piece[:, 0]
+            west, east = ((float(edge) + 180) % 360 - 180 for edge in (lon.min() - wide, lon.max() + wide))
+            boxes.append((west, float(piece[:, 1].min() - room), east, float(piece[:, 1].max() + room)))
+    return boxes
+
+
+def _mean_step_m(line: np.ndarray) -> float:
+    if len(line) < 2:
+        return 1.0
+    step = np.diff(line, axis=0) * DEGREE_M * [np.cos(np.radians(line[0, 1])), 1.0]
+    return float(np.hypot(*step.T).mean())
