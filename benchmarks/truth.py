@@ -212,7 +212,7 @@ def merged(drives: list[Seen]) -> tuple[float, float]:
     """Count ratio and adjusted Rand index of the damages that several drives make, false alarms aside."""
     known = Damages()
     numbers = [known.add(drive.sightings) for drive in drives]
-    final = np.array([known.final(number) for told in numbers for number in told])
+    final = np.array([known.numbers.final(number) for told in numbers for number in told])
     truth = np.concatenate([drive.truth for drive in drives])
     true = truth >= 0
     _, one = np.unique(truth[true], return_inverse=True)
@@ -269,7 +269,7 @@ def orders(seeds: int) -> None:
             for index in rng.permutation(len(seen)).tolist():
                 told[index] = known.add(seen[index].sightings)
             counts.append(len(known))
-            grouped.append(np.array([known.final(n) for index in range(len(seen)) for n in told[index]]))
+            grouped.append(np.array([known.numbers.final(n) for index in range(len(seen)) for n in told[index]]))
         spread.append((max(counts) - min(counts)) / float(np.mean(counts)))
         rand.extend(adjusted_rand_index(grouped[0], other) for other in grouped[1:])
     print(

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from detector.classes import CLASSES
 from detector.errors import N_
 from detector.sightings import Sighting
-from maps.damage import Damage, Decided, State
-from maps.merge import severity_of
+from maps.damage import Damage, Decided, State, severity_of
 from maps.segments import Segments
 
 Floats = NDArray[np.float64]

@@ -21,9 +21,9 @@ from scipy.stats import norm
 from detector.classes import CLASSES, SEVERITIES
 from detector.visibility import Light
 from maps.coverage import Way
-from maps.damage import Damage, Miss, State
+from maps.damage import Damage, Miss, State, severity_of
 from maps.growth import growth_of
-from maps.merge import Damages, severity_of
+from maps.merge import Damages
 
 Floats = NDArray[np.float64]
 
@@ -113,7 +113,7 @@ def passes(known: Damages, damages: Sequence[Damage], ways: Sequence[Way]) -> di
         farthest_m = float(way.reach_m.max()) + 3 * way.accuracy_m
         saw = np.isin(np.arange(len(damages)), list(seen_by[way.drive]))
         near = np.flatnonzero(saw | shapely.dwithin(path, shapely.points(place), farthest_m))
-        shift, spread_m, sighted_m = known.offset(way.drive, laid[near], way.accuracy_m, SHIFT_REACH_M)
+        shift, spread_m, sighted_m = known.offsets.near(way.drive, laid[near], way.accuracy_m, SHIFT_REACH_M)
         # The damage where this drive's own, shifted, view of the world would have it.
         apart_m = shapely.distance(path, shapely.points(laid[near] - shift))
         in_view = norm.cdf((way.reach_m[kind[near, 0], kind[near, 1]] - apart_m) / spread_m)

@@ -145,10 +145,10 @@ def test_a_drive_that_saw_one_thing_twice_counts_it_once_and_a_second_such_drive
         known.add(sightings)
     again = [at(0, drive="x", time_s=1.0), at(4, drive="x", time_s=1.4)]
     assert known.add(again) == [1, 1]
-    assert (len(known), known.split) == (1, {})
+    assert (len(known), known.numbers.split) == (1, {})
     told = known.add([replace(one, drive="y") for one in again])
     assert sorted(told) == [1, 2]
-    assert known.split == {2: 1}
+    assert known.numbers.split == {2: 1}
     assert sorted(len(damage.sightings) for damage in known.all()) == [2, 5]
 
 
@@ -169,8 +169,8 @@ def test_what_a_person_joined_stays_one_though_drives_see_it_in_both_places(apar
     drives = drives_past(0.0, apart_m, of=2)
     for sightings in drives:
         known.add(sightings)
-    known.join(2, 1)
-    assert (known.final(1), len(known), known.places(2)) == (2, 1, [2, 1])
+    known.numbers.join(2, 1)
+    assert (known.numbers.final(1), len(known), known.numbers.places(2)) == (2, 1, [2, 1])
     for sightings in later(drives, "later") + later(drives, "and again"):
         assert known.add(sightings) == [2, 2]
     (damage,) = known.all()
@@ -184,7 +184,7 @@ def test_what_a_person_joined_is_restored_with_both_places() -> None:
     for sightings in drives:
         known.add(sightings)
     again = Damages.restored(known.frame, [known.kept(2), known.kept(1)], 2)
-    again.join(1, 2)
+    again.numbers.join(1, 2)
     assert again.add(later(drives, "later")[0]) == [1, 1]
     assert len(again.kept(1)) == len(again.kept(2)) == 3
 
@@ -196,12 +196,12 @@ def test_what_a_person_parted_stays_two(joined: bool, chosen: list[int]) -> None
     for sightings in drives_past(0.0, of=4) if not joined else drives_past(0.0, 6.0, of=2):
         known.add(sightings)
     if joined:
-        known.join(1, 2)
+        known.numbers.join(1, 2)
     fresh = known.keep_apart(1, chosen)
     assert sorted(len(damage.sightings) for damage in known.all()) == [2, 2]
     for sightings in later(drives_past(0.0, 0.6, of=3), "later"):
         known.add(sightings)
-    assert {known.final(1), known.final(fresh)} == {1, fresh}
+    assert {known.numbers.final(1), known.numbers.final(fresh)} == {1, fresh}
     assert len(known) == 2
     with pytest.raises(ValueError, match="can't be a damage of their own"):
         known.keep_apart(fresh, range(99))
@@ -210,6 +210,6 @@ def test_what_a_person_parted_stays_two(joined: bool, chosen: list[int]) -> None
 def test_the_number_a_person_knows_is_the_one_that_stays() -> None:
     known = Damages()
     known.add([at(0, drive="a"), at(30, drive="a", time_s=4.0)])
-    known.decided.add(2)
-    known._put_together(0, 1)
-    assert known.final(1) == 2
+    known.numbers.decided.add(2)
+    known._merging._put_together(0, 1)
+    assert known.numbers.final(1) == 2

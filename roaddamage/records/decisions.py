@@ -17,8 +17,8 @@ from django.db import transaction
 
 from detector.classes import CLASSES
 from detector.errors import N_, RoadDamageError
+from maps.damage import severity_of
 from maps.map_data import STATES
-from maps.merge import severity_of
 from roaddamage.records import cells
 from roaddamage.records.audit import audited
 from roaddamage.records.facts import damage_of

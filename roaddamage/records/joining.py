@@ -17,7 +17,7 @@ from django.db.models import Q
 
 from detector.errors import N_
 from detector.trajectory import LocalFrame
-from maps.merge import severity_of
+from maps.damage import severity_of
 from maps.tiles import viewport_ranges
 from roaddamage.records import cells
 from roaddamage.records.audit import audited
@@ -76,7 +76,7 @@ def join(
             one.save()
         region = Region.around([row, other])
         first = region.number(row.pk)
-        region.known.join(first, region.number(other.pk))
+        region.known.numbers.join(first, region.number(other.pk))
         write_back(region, {first})
         _lead(other, row)
         return _kept((row, other), before, Kind.same, by, text, stops)

@@ -15,7 +15,8 @@ from django.db.models import Max
 from detector.sightings import Sighting
 from detector.trajectory import LocalFrame
 from maps.coverage import Way
-from maps.merge import Damages, Laid, own_variance
+from maps.laid_sightings import Laid, own_variance
+from maps.merge import Damages
 from maps.tiles import viewport_ranges
 from roaddamage.records import models
 from roaddamage.records.boxes import boxes_along
@@ -80,7 +81,9 @@ class Region:
 
     def kept(self, number: int) -> list[tuple[int, Sighting, Laid]]:
         """A damage's sightings, each with the number of the place where it is known, and where it was laid."""
-        return [(place, *kept) for place in self.known.places(number) for kept in self.known.kept(place)]
+        return [
+            (place, *kept) for place in self.known.numbers.places(number) for kept in self.known.kept(place)
+        ]
 
     def _near(self) -> list[models.Damage]:
         found: dict[int, models.Damage] = {}
@@ -113,13 +116,13 @@ class Region:
         known = Damages.restored(self.frame, told, stretches)
         number = {row.pk: index for index, row in self.rows.items()}
         proposed = (models.Damage.State.proposed, models.Damage.State.gone)
-        known.decided = {number[row.pk] for row in found if row.version or row.state not in proposed}
+        known.numbers.decided = {number[row.pk] for row in found if row.version or row.state not in proposed}
         for row, seen_as, _ in joined:
-            known.join(number[row.pk], number[seen_as])
+            known.numbers.join(number[row.pk], number[seen_as])
         for some in portions(list(number)):
             for pair in models.Apart.objects.filter(one__in=some):
                 if pair.other_id in number:
-                    known.never_join(number[pair.one_id], number[pair.other_id])
+                    known.numbers.never_join(number[pair.one_id], number[pair.other_id])
         return known
 
     def _groups(self, near: Sequence[models.Damage]) -> dict[int, dict[int, list[models.Sighting]]]:

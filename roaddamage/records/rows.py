@@ -14,8 +14,8 @@ from detector.visibility import Light
 from maps.coverage import Way
 from maps.damage import Damage
 from maps.exports import Driven
+from maps.laid_sightings import Laid
 from maps.map_data import STATES
-from maps.merge import Laid
 from maps.tiles import tile_key
 from roaddamage.records import models
 

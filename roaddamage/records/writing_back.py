@@ -113,10 +113,10 @@ def _placed(region: Region, near: Sequence[tuple[models.Damage, Damage]]) -> Ite
 def _joined(region: Region) -> list[models.Damage]:
     """Damages that turned out to be other ones: their numbers lead there, what people said of them stays theirs."""
     gone = []
-    for young in region.known.joined:
+    for young in region.known.numbers.joined:
         old = young
-        while old in region.known.joined:
-            old = region.known.joined[old]
+        while old in region.known.numbers.joined:
+            old = region.known.numbers.joined[old]
         if young in region.rows and old in region.rows:  # else it had no row yet
             row = region.rows[young]
             row.joined_into, row.best = region.rows[old], None

@@ -128,7 +128,7 @@ class Sighting(Measured):
     """One damage as one drive saw it.
 
     The last three columns are where its drive lay on the roads that the drive names (`Drive.roads`), the five before them
-    where merging put it (`maps.merge.Laid`).
+    where merging put it (`maps.laid_sightings.Laid`).
     """
 
     drive = models.ForeignKey(Drive, models.CASCADE, related_name="sightings")
