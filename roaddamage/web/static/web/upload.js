@@ -9,17 +9,30 @@
   const { show: list, fill } = window.roadUploadList(word);
   let items = [], paused = false, out = false, over = false, batch = '';
 
-  // What the browser remembers of uploads; where it has no room for that, the upload goes on without.
-  const kept = tus.defaultOptions.urlStorage;
+  // What the browser remembers of uploads, read once: to look through all of it for each of 10,000 files takes minutes.
+  // Where it has no room for one, the upload goes on without.
+  const kept = tus.defaultOptions.urlStorage, byMark = new Map(), markOf = (key) => key.replace(/^tus::|::[^:]*$/g, '');
+  const remember = (mark, upload) => byMark.set(mark, [...(byMark.get(mark) || []), upload]);
+  const read = kept.findAllUploads().then((all) => all.forEach((one) => {
+    if (Date.now() - new Date(one.creationTime) > KEPT_MS) kept.removeUpload(one.urlStorageKey);
+    else remember(markOf(one.urlStorageKey), one);
+  }));
   const storage = {
     findAllUploads: () => kept.findAllUploads(),
-    findUploadsByFingerprint: (mark) => kept.findUploadsByFingerprint(mark),
-    removeUpload: (key) => kept.removeUpload(key),
-    addUpload: (mark, upload) => kept.addUpload(mark, upload).catch(() => null),
+    findUploadsByFingerprint: async (mark) => {
+      await read;
+      return byMark.get(mark) || [];
+    },
+    removeUpload: (key) => {
+      byMark.delete(markOf(key));
+      return kept.removeUpload(key);
+    },
+    addUpload: async (mark, upload) => {
+      const key = await kept.addUpload(mark, upload).catch(() => null);
+      if (key) remember(mark, { ...upload, urlStorageKey: key });
+      return key;
+    },
   };
-  kept.findAllUploads().then((all) => all.forEach((one) => {
-    if (Date.now() - new Date(one.creationTime) > KEPT_MS) kept.removeUpload(one.urlStorageKey);
-  }));
   const mark = (item) => `rd-${word.user}-${item.path}-${item.file.size}-${item.file.lastModified}`;
   const some = (...states) => items.some((item) => states.includes(item.state));
 
@@ -75,14 +88,14 @@
   // The batch that these files were begun in, if the server still knows it; else a new one.
   async function begun() {
     for (const item of items.slice(0, 200)) {
-      const before = (await kept.findUploadsByFingerprint(mark(item)))[0];
+      const before = (await storage.findUploadsByFingerprint(mark(item)))[0];
       if (!before) continue;
       const answer = await fetch(before.uploadUrl, { method: 'HEAD', headers: { 'Tus-Resumable': '1.0.0' } }).catch(() => null);
       if (answer && answer.ok) {
         batch = before.metadata.batch;
         return;
       }
-      if (answer && answer.status === 404) await kept.removeUpload(before.urlStorageKey);
+      if (answer && answer.status === 404) await storage.removeUpload(before.urlStorageKey);
     }
     const bytes = items.reduce((sum, item) => sum + item.file.size, 0);
     const answer = await fetch(word.begin, { method: 'POST', headers: { 'X-CSRFToken': token.value }, body: new URLSearchParams({ bytes }) })
@@ -110,13 +123,17 @@
 
   function pump() {
     if (paused) return;
+    let free = AT_ONCE - items.filter((one) => one.state === 'going').length;
     for (const item of items) {
-      if (items.filter((one) => one.state === 'going').length >= AT_ONCE) break;
-      if (item.state === 'waiting') send(item);
+      if (free <= 0) break;
+      if (item.state !== 'waiting') continue;
+      send(item);
+      free -= 1;
     }
     over = !some('going', 'waiting', 'failed');
+    if (!over) return; // the page follows twice a second
     show();
-    if (over) finished();
+    finished();
   }
 
   async function send(item) {
