@@ -35,6 +35,8 @@ SEEN = 0.7
 DAY_S, HOUR_S = 86_400.0, 3_600.0
 ON_A_LIST, LISTS = 100, 100
 Ints = NDArray[np.int64]
+Decisions = tuple[Ints, NDArray[np.object_], NDArray[np.float64]]
+"""The damage, the kind and the time of each."""
 
 
 def fill(count: int) -> None:
@@ -155,6 +157,7 @@ def _damages(
     passes, sightings = np.bincount(damages, minlength=count), np.bincount(damages[saw], minlength=count)
     error = {"var_east_m2": 4.0, "cov_east_north_m2": 0.0, "var_north_m2": 4.0}
     size = {"length_m": 1.0, "length_sd_m": 0.2, "width_m": 0.5, "width_sd_m": 0.1, "area_m2": 0.4}
+    decisions = _decisions(states, first)
     urgent = store.severity * 20 + store.confidence * 10 + (begins[-1] - first) / DAY_S / 20
     put(
         Damage, count, class_id=store.class_id, severity=store.severity, belief=belief, tile_key=store.key,
@@ -162,7 +165,7 @@ def _damages(
         first_seen=[moment(one) for one in first.tolist()], last_seen=[moment(one) for one in last.tolist()],
         created=moment(float(begins[0])), passes=passes, sightings_count=sightings, drives_count=sightings,
         best_id=range(1, count + 1), version=(states != "proposed").astype(int),
-        rejected_as=np.where(states == "rejected", "shadow", ""), **error, **size,
+        rejected_as=np.where(states == "rejected", "shadow", ""), **_outcomes(decisions, first), **error, **size,
     )  # fmt: skip
     of, total = damages[saw], int(saw.sum())
     put(
@@ -171,15 +174,12 @@ def _damages(
         time_s=at_s[saw] - begins[drives[saw] - 1], utc_s=at_s[saw], frames=3, model="made", **error, **size,
     )  # fmt: skip
     put(Passage, len(saw), drive_id=drives, damage_id=damages + 1, utc_s=at_s, in_view=1.0, seen=saw)
-    _decided(states, first, by)
+    _decided(decisions, by)
 
 
-def _decided(states: NDArray[np.object_], first: NDArray[np.float64], by: int) -> None:
-    """What people decided, within weeks of the first sight, and the log of it."""
+def _decisions(states: NDArray[np.object_], first: NDArray[np.float64]) -> Decisions:
+    """What people decided, within weeks of the first sight."""
     from django.utils import timezone
-
-    from roaddamage.records.models import AuditEntry, Review
-    from roaddamage.records.rows import moment
 
     rng, now_s = np.random.default_rng(2), timezone.now().timestamp()
     kinds = {"confirmed": ("confirm",), "scheduled": ("confirm", "schedule"), "repaired": ("confirm", "repair"),
@@ -190,15 +190,43 @@ def _decided(states: NDArray[np.object_], first: NDArray[np.float64], by: int) -
     damage = np.array([k for k, _, _ in told])
     late = rng.uniform(1, 200, len(told)) + 500 * np.array([step for _, _, step in told])
     at_s = np.minimum(first[damage] + late * HOUR_S, now_s - rng.uniform(0, DAY_S, len(told)))
-    at = [moment(one) for one in at_s.round().tolist()]
+    return damage, np.array([kind for _, kind, _ in told], object), at_s.round()
+
+
+def _outcomes(decisions: Decisions, first: NDArray[np.float64]) -> dict[str, Any]:
+    """What came of them, by damage, as `roaddamage.records.outcomes` has it."""
+    from roaddamage.records.rows import moment
+
+    damage, kinds, at_s = decisions
+    columns: dict[str, Any] = {"judged": np.full(len(first), "", object)}
+    for name, counted in (("judged_at", ("confirm", "reject")), ("repaired_at", ("repair",)),
+                          ("first_decided", ("confirm", "reject", "repair"))):  # fmt: skip
+        some = np.isin(kinds.astype(str), counted)
+        when = np.full(len(first), np.inf)
+        np.minimum.at(when, damage[some], at_s[some])
+        columns[name] = [moment(one) if one < np.inf else None for one in when.tolist()]
+        if name == "judged_at":
+            columns["judged"][damage[some]] = kinds[some]
+        if name == "first_decided":
+            columns["wait_s"] = [one if one < np.inf else None for one in (when - first).tolist()]
+    return columns
+
+
+def _decided(decisions: Decisions, by: int) -> None:
+    """Keep them, and the log of them."""
+    from roaddamage.records.models import AuditEntry, Review
+    from roaddamage.records.rows import moment
+
+    damage, kinds, at_s = decisions
+    total = len(damage)
+    at = [moment(one) for one in at_s.tolist()]
     before = json.dumps({"state": "proposed"})
     put(
-        Review, len(told), damage_id=damage + 1, by_id=by, at=at, kind=[kind for _, kind, _ in told], before=before,
-        after=before, model="made",
+        Review, total, damage_id=damage + 1, by_id=by, at=at, kind=kinds, before=before, after=before, model="made",
     )  # fmt: skip
     put(
-        AuditEntry, 2 * len(told), at=[*at, *at], by_id=by, target=[str(k + 1) for k in damage] * 2,
-        action=[f"damage.{kind}" for _, kind, _ in told] + ["damage.seen"] * len(told),
+        AuditEntry, 2 * total, at=[*at, *at], by_id=by, target=[str(k + 1) for k in damage] * 2,
+        action=[f"damage.{kind}" for kind in kinds] + ["damage.seen"] * total,
     )  # fmt: skip
 
 

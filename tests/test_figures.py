@@ -10,10 +10,12 @@ from django.test import Client
 from made_records import made_damage, made_drive
 
 from detector.classes import ALLIGATOR_CRACK, LONGITUDINAL_CRACK, POTHOLE
-from roaddamage.records import models
+from roaddamage.records import models, outcomes
 from roaddamage.records.decisions import Decision, decide
 from roaddamage.records.figures import Figures, Share, by_class, in_all, monday_of, weekly
+from roaddamage.records.rows import settle
 from roaddamage.records.taking_back import undo
+from roaddamage.records.writing_back import TOLD
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 4, 17, 3, 0, tzinfo=UTC)
@@ -34,6 +36,9 @@ def drive_at(
 def decided(damage: models.Damage, by: Any, decision: Decision, at: datetime) -> models.Review:
     review = decide(damage.pk, by, decision)
     models.Review.objects.filter(pk=review.pk).update(at=at)
+    row = models.Damage.objects.get(pk=damage.pk)
+    outcomes.work_out(row)
+    row.save()
     return review
 
 
@@ -186,3 +191,27 @@ def test_saved_hours_are_only_those_that_were_entered(people: Any, client: Clien
     assert models.PatrolFigures.objects.count() == 1
     client.post("/figures/patrol/", {"remove": "2026-04"})
     assert not models.PatrolFigures.objects.exists()
+
+
+def test_the_wait_follows_what_older_drives_saw(people: Any) -> None:
+    damage = made_damage(drive_at(people["crew"], "d", NOW - timedelta(hours=20)))
+    decided(damage, people["engineer"], Decision("confirm"), NOW - timedelta(hours=10))
+    assert in_all().hours == 10
+    row = models.Damage.objects.get(pk=damage.pk)
+    row.first_seen = NOW - timedelta(hours=40)
+    settle(row)
+    row.save(update_fields=TOLD)
+    assert (in_all().hours, weekly(1, NOW)[0].hours) == (30, 30)
+
+
+def test_damages_that_no_clock_saw_belong_to_the_week_they_came_in(people: Any) -> None:
+    drive = made_drive(people["crew"])
+    models.Drive.objects.filter(pk=drive.pk).update(begin=None, at=NOW - timedelta(days=7))
+    drive.refresh_from_db()
+    damage = made_damage(drive)
+    models.Damage.objects.filter(pk=damage.pk).update(created=NOW - timedelta(days=7))
+    assert [(week.drives, week.found, week.new) for week in weekly(3, NOW)] == [
+        (0, 0, 0),
+        (1, 1, 1),
+        (0, 0, 0),
+    ]

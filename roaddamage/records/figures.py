@@ -1,12 +1,12 @@
 """Figures: what was driven, found and decided, by week and in all, on the municipality's calendar.
 
 A week begins on its Monday (ISO 8601) at midnight of the municipality's zone. Decisions that were taken back do not
-count, and of several on one damage the latest stands, so that weeks add up.
+count, and of several on one damage the latest stands, so that weeks add up. What came of them is kept with the damage
+(`roaddamage.records.outcomes`), and a week is a range of an index.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -16,19 +16,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, IntegerField, Min, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast, Coalesce, TruncWeek
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, TruncWeek
 from django.utils import timezone
 
 from detector.classes import CLASSES
 from roaddamage.records.models import Damage, Drive, PatrolFigures, Review, Sighting
+from roaddamage.records.outcomes import JUDGEMENTS
 
 Z_95 = 1.959964
 HOUR_S = 3600.0
 WEEK = timedelta(days=7)
-LONGEST_DRIVE = timedelta(days=2)
-JUDGEMENTS = (Review.Kind.confirm, Review.Kind.reject)
 
 
 @dataclass(frozen=True)
@@ -116,21 +114,16 @@ def weekly(weeks: int, now: datetime | None = None) -> list[Figures]:
     last = monday_of(now or timezone.now())
     told = {monday: Figures(monday) for monday in (last - WEEK * back for back in range(weeks))}
     since = midnight(min(told))
-    for monday, one in told.items():
-        one.found = _seen(midnight(monday), midnight(monday + WEEK))
-        one.new = _new(midnight(monday), midnight(monday + WEEK))
     for one, row in _told_of(told, _by_week(_driven(), since).annotate(*_SUMS)):
         one.drives, one.km, one.judged_km = row["pk__count"], *_km(row)
-    for rows in _not_in_order():
-        for one, row in _told_of(told, _by_week(rows, since).annotate(Count("pk"))):
-            one.new += row["pk__count"]
-    for one, row in _told_of(told, _by_week(_repaired(), since).annotate(Count("pk"))):
-        one.repaired = row["pk__count"]
-    for one, row in _told_of(told, _by_week(_standing(), since, "kind").annotate(Count("pk"))):
-        one.share = _and(one.share, row["kind"], row["pk__count"])
-    for day, hours in _hours_by_week(since).items():
-        if day in told:
-            told[day].hours = median(hours)
+    unclocked = {monday_of(at) for at in _without_clock(since)}
+    for monday, one in told.items():
+        begin, end = midnight(monday), midnight(monday + WEEK)
+        one.found = _seen(begin, end, monday in unclocked)
+        one.new = _new(begin, end)
+        one.repaired = Damage.objects.filter(repaired_at__gte=begin, repaired_at__lt=end).count()
+        one.share = _share(Damage.objects.filter(judged_at__gte=begin, judged_at__lt=end))
+        one.hours = _hours(Damage.objects.filter(first_decided__gte=begin, first_decided__lt=end))
     return list(told.values())
 
 
@@ -147,28 +140,25 @@ def in_all() -> Figures:
     """All that the records hold."""
     row = _driven().aggregate(*_SUMS)
     km, judged_km = _km(row)
-    share = Share()
-    for kind, count in _standing().values_list("kind").annotate(Count("pk")):
-        share = _and(share, kind, count)
     damages = Damage.objects.filter(joined_into__isnull=True).count()
-    hours = [hours for _, hours in _hours(_first_judged())]
+    repaired = Damage.objects.filter(repaired_at__isnull=False).count()
+    decided = Damage.objects.filter(wait_s__isnull=False)
     return Figures(
-        None, row["pk__count"], km, judged_km, damages, damages, _repaired().count(),
-        median(hours) if hours else None, share,
-    )  # fmt: skip
+        None, row["pk__count"], km, judged_km, damages, damages, repaired, _hours(decided), _share(_judged())
+    )
 
 
 def by_class() -> list[Share]:
     """The share of each class of `CLASSES`, by the class that the model proposed."""
     shares = [Share() for _ in CLASSES]
-    changed = Review.objects.filter(
-        damage=OuterRef("damage"), kind=Review.Kind.reclass, undone_by__isnull=True
-    )
-    was = Cast(KeyTextTransform("class_id", "before"), IntegerField())
-    first = Subquery(changed.order_by("at", "pk").annotate(was=was).values("was")[:1])
-    rows = _standing().annotate(proposed=Coalesce(first, "damage__class_id", output_field=IntegerField()))
-    for class_id, kind, count in rows.values_list("proposed", "kind").annotate(Count("pk")):
+    for class_id, kind, count in _judged().order_by().values_list("class_id", "judged").annotate(Count("pk")):
         shares[class_id] = _and(shares[class_id], kind, count)
+    changed = _judged().filter(class_was__isnull=False).order_by()
+    for was, class_id, kind, count in changed.values_list("class_was", "class_id", "judged").annotate(
+        Count("pk")
+    ):
+        shares[class_id] = _and(shares[class_id], kind, -count)
+        shares[was] = _and(shares[was], kind, count)
     return shares
 
 
@@ -202,63 +192,45 @@ def _driven() -> QuerySet[Any]:
     return Drive.objects.filter(state=Drive.State.done).annotate(moment=Coalesce("begin", "at"))
 
 
-def _seen(begin: datetime, end: datetime) -> int:
-    """Damages that were seen in a time; by the sighting's own clock, so that a drive may go on past midnight."""
-    near = Drive.objects.filter(
-        Q(begin__gte=begin - LONGEST_DRIVE, begin__lt=end) | Q(at__gte=begin, at__lt=end)
-    )
-    clocked = Q(utc_s__gte=begin.timestamp(), utc_s__lt=end.timestamp())
-    without = Q(utc_s__isnull=True, drive__at__gte=begin, drive__at__lt=end)
-    rows = Sighting.objects.filter(clocked | without, drive__in=near.values("pk"))
-    return int(rows.aggregate(count=Count("damage", distinct=True))["count"])
+def _without_clock(since: datetime) -> Iterable[datetime]:
+    """When drives were handed in whose sightings do not know when they were."""
+    drives = Sighting.objects.filter(utc_s__isnull=True).values("drive")
+    return Drive.objects.filter(at__gte=since, pk__in=drives).values_list("at", flat=True)
+
+
+def _seen(begin: datetime, end: datetime, unclocked: bool) -> int:
+    """Damages that were seen in a time, by the sighting's own clock; where it has none, when its drive was handed in."""
+    seen = Q(utc_s__gte=begin.timestamp(), utc_s__lt=end.timestamp())
+    if unclocked:
+        seen |= Q(utc_s__isnull=True, drive__at__gte=begin, drive__at__lt=end)
+    return int(Sighting.objects.filter(seen).aggregate(count=Count("damage", distinct=True))["count"])
 
 
 def _new(begin: datetime, end: datetime) -> int:
-    """Damages that maps show and that were first seen in a time, as an index has them in order."""
-    return Damage.objects.filter(shown=True, first_seen__gte=begin, first_seen__lt=end).count()
+    """Damages that were first seen in a time; where no clock tells, that came into the records."""
+    rows = Damage.objects.filter(joined_into__isnull=True)
+    clocked = rows.filter(first_seen__gte=begin, first_seen__lt=end).count()
+    return clocked + rows.filter(first_seen__isnull=True, created__gte=begin, created__lt=end).count()
 
 
-def _not_in_order() -> tuple[QuerySet[Any], ...]:
-    """The other damages, with the `moment` of their first sight."""
-    rows = Damage.objects.filter(joined_into__isnull=True).annotate(moment=Coalesce("first_seen", "created"))
-    return rows.filter(shown=False), rows.filter(shown=True, first_seen__isnull=True)
+def _judged() -> QuerySet[Damage]:
+    return Damage.objects.filter(judged_at__isnull=False)
 
 
-def _standing_of(kinds: tuple[str, ...], reopened_from: tuple[str, ...]) -> QuerySet[Any]:
-    """The latest review of these kinds of each damage; those taken back, or opened again from these states, left out."""
-    valid = Review.objects.filter(undone_by__isnull=True)
-    reopened = Q(kind=Review.Kind.reopen, before__state__in=reopened_from)
-    later = valid.filter(Q(kind__in=kinds) | reopened, damage=OuterRef("damage")).filter(
-        Q(at__gt=OuterRef("at")) | Q(at=OuterRef("at"), pk__gt=OuterRef("pk"))
+def _share(rows: QuerySet[Damage]) -> Share:
+    share = Share()
+    every = rows.filter(class_id__in=range(len(CLASSES)), judged__in=JUDGEMENTS)  # as the index has them
+    for kind, count in every.order_by().values_list("judged").annotate(Count("pk")):
+        share = _and(share, kind, count)
+    return share
+
+
+def _hours(rows: QuerySet[Damage]) -> float | None:
+    """How long these waited for a decision, in the median."""
+    count = rows.count()
+    middle = (
+        rows.order_by("wait_s").values_list("wait_s", flat=True)[(count - 1) // 2 : count // 2 + 1]
+        if count
+        else []
     )
-    return valid.filter(~Exists(later), kind__in=kinds).order_by().annotate(moment=F("at"))
-
-
-def _standing() -> QuerySet[Any]:
-    return _standing_of(JUDGEMENTS, (Damage.State.rejected,))
-
-
-def _repaired() -> QuerySet[Any]:
-    return _standing_of((Review.Kind.repair,), (Damage.State.repaired,))
-
-
-def _first_judged() -> QuerySet[Any]:
-    """When each damage was first decided on, and first seen."""
-    return (
-        Review.objects.filter(kind__in=(*JUDGEMENTS, Review.Kind.repair), undone_by__isnull=True)
-        .order_by()
-        .values("damage", first_seen=Coalesce("damage__first_seen", "damage__created"))
-        .annotate(moment=Min("at"))
-    )
-
-
-def _hours(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[datetime, float]]:
-    for row in rows:
-        yield row["moment"], (row["moment"] - row["first_seen"]).total_seconds() / HOUR_S
-
-
-def _hours_by_week(since: datetime) -> dict[date, list[float]]:
-    weeks: dict[date, list[float]] = defaultdict(list)
-    for moment, hours in _hours(_first_judged().filter(moment__gte=since)):
-        weeks[monday_of(moment)].append(hours)
-    return weeks
+    return median(wait_s / HOUR_S for wait_s in middle if wait_s is not None) if count else None

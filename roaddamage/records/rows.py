@@ -128,7 +128,7 @@ def fill_damage(row: models.Damage, told: Damage) -> None:
 
 
 def settle(row: models.Damage) -> None:
-    """What follows from a damage's state and its passes: whether it waits for a person, and whether maps show it."""
+    """What follows from its state, its passes and its times: whether it waits for a person, is shown, and how long it waited."""
     states = models.Damage.State
     gone = STATES[row.belief].name == "repaired"
     if row.state == states.proposed and gone:
@@ -136,3 +136,10 @@ def settle(row: models.Damage) -> None:
     elif row.state == states.gone and not gone:
         row.state = states.proposed
     row.shown = row.joined_into_id is None and row.state not in (states.rejected, states.repaired)
+    wait(row)
+
+
+def wait(row: models.Damage) -> None:
+    """How long a damage waited for a person's decision, which its first sight and the first decision say."""
+    told = row.first_decided
+    row.wait_s = (told - (row.first_seen or row.created)).total_seconds() if told else None

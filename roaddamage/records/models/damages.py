@@ -92,6 +92,19 @@ class Damage(Measured):
     due = models.DateField(null=True, blank=True)
     joined_into = models.ForeignKey("self", models.SET_NULL, null=True, related_name="joined", db_index=False)
     """Where it turned out to be another one; it is then shown nowhere."""
+    judged = models.CharField(max_length=16, blank=True)
+    """What stands of people's judgement, `Review.Kind.confirm` or `reject`, since `judged_at`; "" where nothing does.
+
+    This and the next five follow from the reviews (`roaddamage.records.outcomes`).
+    """
+    judged_at = models.DateTimeField(null=True)
+    repaired_at = models.DateTimeField(null=True)
+    """When it was recorded as repaired, where that stands."""
+    first_decided = models.DateTimeField(null=True)
+    wait_s = models.FloatField(null=True)
+    """From its first sight until then, seconds."""
+    class_was = models.PositiveSmallIntegerField(null=True)
+    """Its class before the first of people's changes that stand; None: they changed nothing."""
     version = models.PositiveIntegerField(default=0)
     """Counts decisions, so that of two people who decide at once the second is told."""
     created = models.DateTimeField(auto_now_add=True)
@@ -121,6 +134,17 @@ class Damage(Measured):
                 fields=["due", "-priority", "id"], name="damage_due", condition=Q(shown=True, due__isnull=False)
             ),
             models.Index(fields=["road", "chainage_m", "id", "road_id"], name="damage_road", condition=Q(shown=True)),
+            # Figures.
+            models.Index("first_seen", name="damage_new", condition=Q(joined_into__isnull=True)),
+            models.Index(
+                "class_id", "judged", "judged_at", name="damage_judged", condition=Q(judged_at__isnull=False)
+            ),
+            models.Index("repaired_at", name="damage_repaired", condition=Q(repaired_at__isnull=False)),
+            models.Index("first_decided", "wait_s", name="damage_decided", condition=Q(first_decided__isnull=False)),
+            models.Index("wait_s", name="damage_wait", condition=Q(wait_s__isnull=False)),
+            models.Index(
+                "class_was", "class_id", "judged", name="damage_reclassed", condition=Q(class_was__isnull=False)
+            ),
         ]  # fmt: skip
 
 
@@ -158,7 +182,11 @@ class Sighting(Measured):
     road_m = models.FloatField(null=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["stretch"])]
+        indexes: ClassVar = [
+            models.Index(fields=["stretch"]),
+            # Figures: which damages were seen in a week, from the index alone.
+            models.Index("utc_s", "damage", "drive", name="sighting_seen"),
+        ]
 
 
 class Passage(models.Model):
