@@ -21,8 +21,8 @@ from django.views.decorators.http import require_GET
 from detector.errors import N_
 from maps.texts import UTF_8, safe_text
 from roaddamage.records.audit import audited
-from roaddamage.records.models import AuditEntry
-from roaddamage.web.audit_words import ACTIONS
+from roaddamage.records.models import AuditEntry, Damage
+from roaddamage.web.audit_words import ACTIONS, DETAILS
 from roaddamage.web.templating import say
 
 PAGE = 100
@@ -65,6 +65,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         {
             "page": pages.get_page(request.GET.get("page")), "form": form, "asked": asked.urlencode(),
             "people": User.objects.order_by("username"), "actions": _actions(), "words": ACTIONS,
+            "details": DETAILS, "states": dict(Damage.State.choices),
         },
     )  # fmt: skip
 

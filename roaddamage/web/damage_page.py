@@ -29,7 +29,7 @@ PART_NAMES = {
 
 MOST_NEAR = 6
 FIELD_NAMES = {
-    "state": N_("State"), "class_id": N_("Class"), "severity": N_("Size"), "rejected_as": N_("Rejected as"),
+    "state": N_("State"), "class_id": N_("Class"), "severity": N_("Severity"), "rejected_as": N_("Rejected as"),
     "assignee_id": N_("Assignee"), "due": N_("Due date"), "priority_set": N_("Priority"),
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 (() => {
   const page = document.getElementById('review');
   const said = document.getElementById('said'), slot = document.getElementById('card');
+  const waiting = document.querySelector('.review-top [aria-current] b');
   const done = document.getElementById('done'), left = document.getElementById('left'), keys = document.getElementById('keys');
   const numbers = JSON.parse(page.dataset.numbers), total = Number(page.dataset.total);
   const more = total - numbers.length, cards = new Map();
@@ -11,6 +12,7 @@
 
   const address = (name, number) => page.dataset[name].replace('/0/', `/${number}/`);
   const count = () => {
+    if (waiting) waiting.textContent = (waiting.dataset.count - total + more + numbers.length).toLocaleString('en');
     left.textContent = page.dataset.left.replace('{left}', more + numbers.length).replace('{total}', total);
   };
   const say = (text, bad) => {
