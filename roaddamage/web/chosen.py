@@ -10,6 +10,7 @@ from detector.classes import CLASSES, SEVERITIES
 from detector.errors import N_
 from maps.map_data import STATES
 from roaddamage.records.models import Damage, Drive
+from roaddamage.records.names import full_name
 from roaddamage.records.selection import NOBODY, Selection, day_of, query_of
 from roaddamage.web.templating import say
 
@@ -52,7 +53,7 @@ def _of_records(told: Selection) -> list[str]:
         lines.append(say(N_("assigned to nobody")))
     elif told.assignee:
         user = User.objects.filter(pk=int(told.assignee)).first()
-        name = user.get_full_name() or user.get_username() if user else "–"
+        name = full_name(user) if user else "–"
         lines.append(say(N_("assigned to {name}")).format(name=name))
     if told.road:
         lines.append(say(N_("road {name}")).format(name=told.road))

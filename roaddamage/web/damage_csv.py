@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -19,6 +18,7 @@ from maps.map_data import STATES
 from maps.texts import safe_text
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Damage
+from roaddamage.records.names import full_name
 from roaddamage.records.selection import SelectionError, query_of, read
 from roaddamage.web.damage_list import SORTS, found, sort_of
 from roaddamage.web.templating import say
@@ -89,13 +89,8 @@ def _cells(row: Damage, words: Words) -> list[object]:
         round(row.lon, 7), round(row.lat, 7), safe_text(row.road), safe_text(row.road_id),
         safe_text(row.road_kind), _rounded(row.chainage_m, 1), round(row.length_m, 2),
         round(row.width_m, 2), _rounded(row.area_m2, 2), row.passes, row.sightings_count, _local(row.first_seen),
-        _local(row.last_seen), safe_text(name_of(row.assignee)), row.due.isoformat() if row.due else "",
+        _local(row.last_seen), safe_text(full_name(row.assignee)) if row.assignee else "", row.due.isoformat() if row.due else "",
     ]  # fmt: skip
-
-
-def name_of(user: User | None) -> str:
-    """What a person is called; "" for none."""
-    return (user.get_full_name() or user.get_username()) if user else ""
 
 
 def _rounded(value: float | None, digits: int) -> float | str:
