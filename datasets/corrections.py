@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -34,6 +34,7 @@ from datasets.readers import READERS
 from datasets.shares import Shares, shares_of
 from detector.classes import CODES
 from detector.errors import N_
+from detector.swap import swap
 
 KINDS = ("cvat", "labelstudio")
 """Tools that keep ids."""
@@ -356,25 +357,7 @@ def write_corrections(dataset: Dataset, corrections: Corrections) -> Path:
         labels = [f"labels/{one.label_name}" for one in after.values()]
         beside = [str(Path(name).with_suffix(".json")) for name in labels]
         # The manifest last: it decides what is in the dataset.
-        _swap(stage, folder, [*labels, *beside, report, "manifest.csv"])
+        swap(stage, folder, [*labels, *beside, report, "manifest.csv"])
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     return folder / report
-
-
-def _swap(stage: Path, folder: Path, names: Iterable[str]) -> None:
-    """Put staged files in place of the old ones; where that fails, put the old ones back. Moving needs no room."""
-    aside = stage / "earlier"
-    for name in ("labels", "reports"):
-        (aside / name).mkdir(parents=True)
-    moved: list[tuple[Path, Path]] = []
-    try:
-        for name in names:
-            for source, target in ((folder / name, aside / name), (stage / name, folder / name)):
-                if source.exists():
-                    source.rename(target)
-                    moved.append((source, target))
-    except BaseException:  # also when asked to end in the middle
-        for source, target in reversed(moved):
-            target.rename(source)
-        raise

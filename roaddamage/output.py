@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from detector.errors import N_, OutputError, OutputTakenError
+from detector.swap import swap
 
 REPORT = "report.json"
 PARTS = ("map.html", "damages.gpkg", "damages.geojson", "damages.csv", "evidence", REPORT)
@@ -69,7 +70,7 @@ def staged(out: Path, parts: Sequence[str] = PARTS) -> Iterator[Path]:
         raise _unwritable(out, error) from error
     try:
         yield stage
-        _swap(stage, out, parts)
+        swap(stage, out, parts)
         made = []
     except OSError as error:
         raise _unwritable(out, error) from error
@@ -95,23 +96,6 @@ def _runs(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _swap(stage: Path, out: Path, parts: Sequence[str]) -> None:
-    """Put the staged parts in place of the old ones; where that fails, put the old ones back."""
-    aside = stage / "earlier"
-    aside.mkdir()
-    moved: list[tuple[Path, Path]] = []
-    try:
-        for part in parts:
-            for source, target in ((out / part, aside / part), (stage / part, out / part)):
-                if source.exists():
-                    source.rename(target)
-                    moved.append((source, target))
-    except BaseException:  # also when asked to end in the middle
-        for source, target in reversed(moved):
-            target.rename(source)
-        raise
 
 
 def _unwritable(out: Path, error: OSError) -> OutputError:
