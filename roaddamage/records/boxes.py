@@ -21,13 +21,24 @@ def boxes_along(lines: Sequence[np.ndarray], room_m: float) -> list[Box]:
             piece = line[first : first + step + 1]
             if not len(piece):
                 continue
-            room = room_m / DEGREE_M
-            wide = room / max(float(np.cos(np.radians(piece[0, 1]))), 0.05)
+            wide, tall = _room_deg(float(piece[0, 1]), room_m)
             # Across the 180th meridian west is east of east, as `viewport_ranges` has it.
             lon = piece[:, 0] % 360 if np.ptp(piece[:, 0]) > 180 else piece[:, 0]
             west, east = ((float(edge) + 180) % 360 - 180 for edge in (lon.min() - wide, lon.max() + wide))
-            boxes.append((west, float(piece[:, 1].min() - room), east, float(piece[:, 1].max() + room)))
+            boxes.append((west, float(piece[:, 1].min() - tall), east, float(piece[:, 1].max() + tall)))
     return boxes
+
+
+def box_around(lon: float, lat: float, room_m: float) -> Box:
+    """Bounds with so much room around a place; they may lie beyond the 180th meridian."""
+    wide, tall = _room_deg(lat, room_m)
+    return lon - wide, lat - tall, lon + wide, lat + tall
+
+
+def _room_deg(lat: float, room_m: float) -> tuple[float, float]:
+    """So many metres in degrees of longitude and of latitude."""
+    tall = room_m / DEGREE_M
+    return tall / max(float(np.cos(np.radians(lat))), 0.05), tall
 
 
 def _mean_step_m(line: np.ndarray) -> float:

@@ -21,6 +21,7 @@ from maps.damage import severity_of
 from maps.tiles import viewport_ranges
 from roaddamage.records import cells
 from roaddamage.records.audit import audited
+from roaddamage.records.boxes import box_around
 from roaddamage.records.decisions import DecisionError, check, facts, locked, model_of, restore
 from roaddamage.records.models import Apart, Damage, Passage, Review, Sighting
 from roaddamage.records.placing import OF_ROAD
@@ -33,17 +34,14 @@ from roaddamage.records.writing_back import write_back
 Kind, State = Review.Kind, Damage.State
 NEAR_M = 40.0
 """Damages further apart are not one: more than positions are off, and than a damage is long."""
-DEGREE_M = 111_000.0
 RANGES = 8
 
 
 def near(row: Damage, most: int) -> list[tuple[Damage, float]]:
     """The damages near one that could be the same, whatever their state, each with its distance in metres."""
     frame = LocalFrame(row.lon, row.lat)
-    tall = NEAR_M / DEGREE_M
-    wide = tall / max(float(np.cos(np.radians(row.lat))), 0.05)
     within = Q(pk__in=[])
-    for low, high in viewport_ranges(row.lon - wide, row.lat - tall, row.lon + wide, row.lat + tall, RANGES):
+    for low, high in viewport_ranges(*box_around(row.lon, row.lat, NEAR_M), RANGES):
         within |= Q(tile_key__gte=low, tile_key__lt=high)
     found = []
     for shown in (True, False):  # each has its index

@@ -8,6 +8,7 @@ import numpy as np
 
 from detector.trajectory import LocalFrame
 from maps.tiles import viewport_ranges
+from roaddamage.records.boxes import box_around
 from roaddamage.records.models import Damage, Drive
 
 HALF_M = 70.0
@@ -15,7 +16,6 @@ HALF_M = 70.0
 CHI_95 = 2.4477
 """Half-axes of the 95 % ellipse, in standard deviations of two axes."""
 MOST_DRIVES, MOST_DAMAGES, RANGES = 12, 60, 8
-DEGREE_M = 111_000.0
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,6 @@ def place_of(row: Damage) -> Place:
     )  # fmt: skip
 
 
-def _bounds(row: Damage) -> tuple[float, float, float, float]:
-    tall = HALF_M / DEGREE_M
-    wide = tall / max(float(np.cos(np.radians(row.lat))), 0.05)
-    return row.lon - wide, row.lat - tall, row.lon + wide, row.lat + tall
-
-
 def _lines(row: Damage, frame: LocalFrame) -> list[str]:
     drives = Drive.objects.filter(passages__damage=row).distinct().order_by("-begin")[:MOST_DRIVES]
     told = []
@@ -69,7 +63,7 @@ def _lines(row: Damage, frame: LocalFrame) -> list[str]:
 
 def _others(row: Damage, frame: LocalFrame) -> list[tuple[float, float, int, int]]:
     told = []
-    for low, high in viewport_ranges(*_bounds(row), RANGES):
+    for low, high in viewport_ranges(*box_around(row.lon, row.lat, HALF_M), RANGES):
         for other in Damage.objects.filter(shown=True, tile_key__gte=low, tile_key__lt=high).exclude(
             pk=row.pk
         )[:MOST_DAMAGES]:
