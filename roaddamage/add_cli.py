@@ -133,7 +133,7 @@ def _take_watched(watch: Watch, one: Ready, by: User, translate: Translate) -> N
     """Take in what is whole of a place; where disk or database do not let it, that is tried again."""
     from django.db import connection
 
-    from roaddamage.runs import AWAY
+    from roaddamage.faults import AWAY
 
     for name in sorted(one.cut):
         text = translate(N_("{name} was copied in part only: it is taken in once the rest is there."))

@@ -6,7 +6,6 @@ WORKSPACE/footage/BATCH/...           files that were handed in together, under 
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
@@ -18,6 +17,7 @@ from pathlib import Path
 from django.conf import settings
 
 from detector.errors import N_
+from roaddamage.faults import is_full
 from roaddamage.file_names import IntakeError, mark, safe_path
 from roaddamage.records.models import FootageFile
 
@@ -82,7 +82,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def not_kept(name: str, error: OSError) -> IntakeError:
     """What a person is told of a file that the disk did not take."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         return IntakeError(
             N_("{name} was not kept: the server's disk is full. Ask the administrator to make room."),
             name=name,

@@ -6,7 +6,6 @@ says so in its place. Files lie aside until all are there.
 
 from __future__ import annotations
 
-import errno
 import logging
 import multiprocessing
 import shutil
@@ -23,6 +22,7 @@ from django.utils import timezone
 
 from detector.errors import N_, RoadDamageError
 from roaddamage.beating import beating
+from roaddamage.faults import fault_of, is_full
 from roaddamage.problems import problem
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Export
@@ -122,25 +122,17 @@ def end(number: int, state: str, **values: object) -> bool:
 
 
 def _problem_of(error: Exception) -> RoadDamageError:
-    for one in (error, error.__cause__):
-        if isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT):
-            return ExportRunError(
-                N_("The disk is full. Free some space on the server, then make the export again.")
-            )
+    if is_full(error) or is_full(error.__cause__):
+        return ExportRunError(
+            N_("The disk is full. Free some space on the server, then make the export again.")
+        )
     if isinstance(error, RoadDamageError):
         return error
     if isinstance(error, MemoryError):
         return ExportRunError(
             N_("The server's memory did not suffice. Choose a shorter time, or a machine with more of it.")
         )
-    if isinstance(error, OSError) and error.filename:
-        return ExportRunError(
-            N_("{path} can't be read or written ({reason}). Ask who looks after the server."),
-            path=error.filename, reason=error.strerror,
-        )  # fmt: skip
-    return ExportRunError(
-        N_("An unexpected fault: {kind}. The server's log says more."), kind=type(error).__name__
-    )
+    return fault_of(error)
 
 
 class Watch:

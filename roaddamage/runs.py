@@ -7,7 +7,6 @@ after, it is done. The database may be away for a while: a run goes on without i
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import shutil
@@ -20,12 +19,13 @@ from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from detector.errors import N_, RoadDamageError
 from detector.vehicle import Vehicle as Known
 from roaddamage.beating import beating
+from roaddamage.faults import AWAY, fault_of, is_away, is_full
 from roaddamage.jobs import JobError, claim, end, give_up_or_back, hand_back, running_as
 from roaddamage.records.models import Damage, Drive, Job, Turn, Vehicle
 
@@ -35,12 +35,8 @@ if TYPE_CHECKING:
 
 BEAT_S = 5.0
 TOLD_EVERY_S = 1.0
-AWAY = (OperationalError, InterfaceError)
-"""What a database that is away, or busy for too long, raises."""
 WAITS_S = (1.0, 2.0, 5.0, *[10.0] * 60)
 """Between attempts to write the end of a run: some ten minutes in all."""
-FAULTS = ("no such", "near ", "table ")
-"""How SQLite begins to say what is no absence, but a fault of the program or of its tables."""
 log = logging.getLogger("roaddamage.jobs")
 leaving = threading.Event()
 """Set where this process is to end: the job in hand goes back to the queue."""
@@ -95,7 +91,7 @@ def _failed(job: Job, error: Exception) -> None:
         log.warning("job %s: %s", job.pk, told)
     else:
         log.error("job %s failed", job.pk, exc_info=error)
-    if isinstance(error, AWAY) and not is_full(error) and not str(error).startswith(FAULTS):
+    if is_away(error) and not is_full(error):
         patiently(lambda: give_up_or_back(job, told))
     else:
         patiently(lambda: end(job, Job.State.failed, told, folder=settings.WORKSPACE.folder))
@@ -107,7 +103,7 @@ def problem_of(error: BaseException) -> RoadDamageError:
         return FullError()
     if isinstance(error, RoadDamageError):
         return error
-    if isinstance(error, AWAY) and not str(error).startswith(FAULTS):
+    if is_away(error):
         return JobError(
             N_("The database did not answer for too long. Once it does again, have the drive run again.")
         )
@@ -115,21 +111,7 @@ def problem_of(error: BaseException) -> RoadDamageError:
         return JobError(
             N_("The server's memory did not suffice. Run fewer workers, or on a machine with more of it.")
         )
-    if isinstance(error, OSError) and error.filename:
-        return JobError(
-            N_("{path} can't be read or written ({reason}). Ask who looks after the server."),
-            path=error.filename, reason=error.strerror,
-        )  # fmt: skip
-    return JobError(N_("An unexpected fault: {kind}. The server's log says more."), kind=type(error).__name__)
-
-
-def is_full(error: BaseException | None) -> bool:
-    """Whether a disk is full, or a quota used up: as files, SQLite and PostgreSQL say it."""
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return isinstance(error, AWAY) and any(
-        text in str(error) for text in ("disk is full", "No space left", "Disk quota")
-    )
+    return fault_of(error)
 
 
 def patiently(write: Callable[[], Told], *, when_full: bool = True) -> Told:
@@ -141,7 +123,7 @@ def patiently(write: Callable[[], Told], *, when_full: bool = True) -> Told:
         try:
             return write()
         except AWAY as error:
-            if str(error).startswith(FAULTS) or (is_full(error) and not when_full):
+            if not is_away(error) or (is_full(error) and not when_full):
                 raise
             log.warning("the database is away (%s); trying again", error)
             connection.close()

@@ -24,6 +24,7 @@ from django.db import connection
 from django_tasks_db.management.commands.db_worker import Worker as Queue
 
 from roaddamage import locks, runs
+from roaddamage.faults import AWAY
 from roaddamage.jobs import Watch, lock_of
 
 LOOK_EVERY_S = 15.0
@@ -63,7 +64,7 @@ class Worker(Queue):
         while self.running:
             try:
                 super().run()
-            except runs.AWAY as error:
+            except AWAY as error:
                 log.warning("the database is away: %s", error)
                 connection.close()
                 time.sleep(AWAY_S)

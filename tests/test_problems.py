@@ -18,7 +18,7 @@ from roaddamage.problems import IN_PAGE, problem, told
 
 ROOT = Path(__file__).parent.parent
 BEHIND_PAGES = (
-    "attached_log", "batch_files", "batches", "file_names", "footage_folder", "intake", "jobs", "runs",
+    "attached_log", "batch_files", "batches", "faults", "file_names", "footage_folder", "intake", "jobs", "runs",
     "understanding",
 )  # fmt: skip
 ON_PAGES = [

@@ -7,7 +7,7 @@ import sys
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from roaddamage.runs import AWAY, is_full
+from roaddamage.faults import AWAY, is_full
 
 RETRY_S = 30
 
