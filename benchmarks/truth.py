@@ -269,7 +269,9 @@ def orders(seeds: int) -> None:
             for index in rng.permutation(len(seen)).tolist():
                 told[index] = known.add(seen[index].sightings)
             counts.append(len(known))
-            grouped.append(np.array([known.numbers.final(n) for index in range(len(seen)) for n in told[index]]))
+            grouped.append(
+                np.array([known.numbers.final(n) for index in range(len(seen)) for n in told[index]])
+            )
         spread.append((max(counts) - min(counts)) / float(np.mean(counts)))
         rand.extend(adjusted_rand_index(grouped[0], other) for other in grouped[1:])
     print(
