@@ -216,7 +216,7 @@ def test_a_full_disk_records_nothing(
 
     monkeypatch.setattr(photos.os, "replace", full)
     client.force_login(people["crew"])
-    assert "No space left" in send(client, stop, picture()).content.decode()
+    assert "ディスクに空きがありません" in send(client, stop, picture()).content.decode()
     stop.refresh_from_db()
     assert (stop.done, files(photos.settings.WORKSPACE)) == (None, [])
 

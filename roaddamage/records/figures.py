@@ -22,7 +22,6 @@ from django.utils import timezone
 
 from detector.classes import CLASSES
 from roaddamage.records.models import Damage, Drive, PatrolFigures, Review, Sighting
-from roaddamage.records.outcomes import JUDGEMENTS
 
 Z_95 = 1.959964
 HOUR_S = 3600.0
@@ -114,8 +113,8 @@ def weekly(weeks: int, now: datetime | None = None) -> list[Figures]:
     last = monday_of(now or timezone.now())
     told = {monday: Figures(monday) for monday in (last - WEEK * back for back in range(weeks))}
     since = midnight(min(told))
-    for one, row in _told_of(told, _by_week(_driven(), since).annotate(*_SUMS)):
-        one.drives, one.km, one.judged_km = row["pk__count"], *_km(row)
+    for one, row in _told_of(told, _by_week(_driven(), since).annotate(**_SUMS)):
+        one.drives, one.km, one.judged_km = row["drives"], *_km(row)
     unclocked = {monday_of(at) for at in _without_clock(since)}
     for monday, one in told.items():
         begin, end = midnight(monday), midnight(monday + WEEK)
@@ -138,24 +137,26 @@ def _told_of(
 
 def in_all() -> Figures:
     """All that the records hold."""
-    row = _driven().aggregate(*_SUMS)
+    row = _driven().aggregate(**_SUMS)
     km, judged_km = _km(row)
     damages = Damage.objects.filter(joined_into__isnull=True).count()
     repaired = Damage.objects.filter(repaired_at__isnull=False).count()
     decided = Damage.objects.filter(wait_s__isnull=False)
     return Figures(
-        None, row["pk__count"], km, judged_km, damages, damages, repaired, _hours(decided), _share(_judged())
+        None, row["drives"], km, judged_km, damages, damages, repaired, _hours(decided), _share(_judged())
     )
 
 
 def by_class() -> list[Share]:
     """The share of each class of `CLASSES`, by the class that the model proposed."""
     shares = [Share() for _ in CLASSES]
-    for class_id, kind, count in _judged().order_by().values_list("class_id", "judged").annotate(Count("pk")):
+    for class_id, kind, count in (
+        _judged().order_by().values_list("class_id", "judged").annotate(count=Count("*"))
+    ):
         shares[class_id] = _and(shares[class_id], kind, count)
     changed = _judged().filter(class_was__isnull=False).order_by()
     for was, class_id, kind, count in changed.values_list("class_was", "class_id", "judged").annotate(
-        Count("pk")
+        count=Count("*")
     ):
         shares[class_id] = _and(shares[class_id], kind, -count)
         shares[was] = _and(shares[was], kind, count)
@@ -167,7 +168,7 @@ def saved() -> list[Saved]:
     return [Saved(row.month, row.hours_before, row.hours_now) for row in PatrolFigures.objects.all()]
 
 
-_SUMS = (Count("pk"), Sum("metres"), Sum("unseen_m"))
+_SUMS = {"drives": Count("*"), "metres__sum": Sum("metres"), "unseen_m__sum": Sum("unseen_m")}
 
 
 def _km(row: dict[str, Any]) -> tuple[float, float]:
@@ -219,8 +220,7 @@ def _judged() -> QuerySet[Damage]:
 
 def _share(rows: QuerySet[Damage]) -> Share:
     share = Share()
-    every = rows.filter(class_id__in=range(len(CLASSES)), judged__in=JUDGEMENTS)  # as the index has them
-    for kind, count in every.order_by().values_list("judged").annotate(Count("pk")):
+    for kind, count in rows.order_by().values_list("judged").annotate(count=Count("*")):
         share = _and(share, kind, count)
     return share
 

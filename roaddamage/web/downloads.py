@@ -27,4 +27,3 @@ def sent(path: Path, kind: str, name: str = "") -> StreamingHttpResponse:
     if name:
         answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
-

@@ -134,16 +134,17 @@ class Damage(Measured):
                 fields=["due", "-priority", "id"], name="damage_due", condition=Q(shown=True, due__isnull=False)
             ),
             models.Index(fields=["road", "chainage_m", "id", "road_id"], name="damage_road", condition=Q(shown=True)),
-            # Figures.
-            models.Index("first_seen", name="damage_new", condition=Q(joined_into__isnull=True)),
+            # Figures, each answered from the index alone.
+            models.Index("first_seen", "created", "joined_into", name="damage_new", condition=Q(joined_into__isnull=True)),
+            models.Index("judged_at", "judged", name="damage_judged", condition=Q(judged_at__isnull=False)),
             models.Index(
-                "class_id", "judged", "judged_at", name="damage_judged", condition=Q(judged_at__isnull=False)
+                "class_id", "judged", "judged_at", name="damage_shares", condition=Q(judged_at__isnull=False)
             ),
             models.Index("repaired_at", name="damage_repaired", condition=Q(repaired_at__isnull=False)),
             models.Index("first_decided", "wait_s", name="damage_decided", condition=Q(first_decided__isnull=False)),
             models.Index("wait_s", name="damage_wait", condition=Q(wait_s__isnull=False)),
             models.Index(
-                "class_was", "class_id", "judged", name="damage_reclassed", condition=Q(class_was__isnull=False)
+                "class_was", "class_id", "judged", "judged_at", name="damage_reclassed", condition=Q(class_was__isnull=False)
             ),
         ]  # fmt: skip
 

@@ -139,7 +139,11 @@ class Drive(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-at"]
-        indexes: ClassVar = [models.Index(fields=["west", "east"])]
+        indexes: ClassVar = [
+            models.Index(fields=["west", "east"]),
+            # Figures: without the columns that are long.
+            models.Index("state", "begin", "at", "metres", "unseen_m", name="drive_driven"),
+        ]
 
     def __str__(self) -> str:
         return self.name
