@@ -239,8 +239,8 @@ def test_what_waits_for_a_person(people: dict[str, Any]) -> None:
     for row in (checked, again, back):
         decide(row.pk, who, DECISIONS["confirm"])
     models.Review.objects.update(at=BEGIN + timedelta(days=1))
-    for row in (checked, again):
-        missed(people, row, 10 + row.pk)
+    for days, row in enumerate((checked, again), 10):
+        missed(people, row, days)
     decide(checked.pk, who, DECISIONS["confirm"])  # "still there", after the drive that missed it
     decide(back.pk, who, DECISIONS["repair"])
     models.Review.objects.filter(damage=back).update(at=BEGIN + timedelta(days=2))

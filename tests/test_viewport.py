@@ -73,6 +73,7 @@ FILTERS: dict[str, tuple[str, Any]] = {
     "confidence": ("confidence=0.6", lambda d: d.shown and d.confidence >= 0.6),
     "people": ("people=confirmed", lambda d: d.shown and d.state == "confirmed"),
     "closed": ("people=repaired,rejected", lambda d: d.joined_into is None and d.state in ("repaired", "rejected")),
+    "open and closed": ("people=confirmed,rejected", lambda d: d.joined_into is None and d.state in ("confirmed", "rejected")),
     "nobody's": (f"assignee={NOBODY}", lambda d: d.shown),
     "from": ("from=2026-04-08", lambda d: d.shown and local_day(d.last_seen) >= date(2026, 4, 8)),
     "to": ("to=2026-04-05", lambda d: d.shown and local_day(d.first_seen) <= date(2026, 4, 5)),

@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Case, Exists, F, FloatField, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Mod
-from django.db.models.lookups import Exact
+from django.db.models.functions import Coalesce, Mod
+from django.db.models.lookups import Exact, In
 
 from detector.classes import CLASSES, SEVERITIES
 from detector.errors import N_, RoadDamageError
@@ -59,21 +60,25 @@ class Selection:
             self.people or self.drive or self.assignee or self.road or self.area
         )
 
+    @property
+    def open_and_closed(self) -> bool:
+        """Whether damages of both kinds are asked for, each of which has its index (`Damage.shown`)."""
+        return bool(set(self.people) & set(OPEN)) and not set(self.people) <= set(OPEN)
+
     def rows(self) -> QuerySet[Damage]:
         """The damages; those joined into others are never among them."""
         return Damage.objects.filter(self.condition())
 
-    def condition(self) -> Q:
-        """What the database is asked for."""
-        parts = [_of_people(self.people), _of_filter(self.filter)]
+    def condition(self, placed: bool = False) -> Q:
+        """What the database is asked for; `placed`: besides a range of tile keys, by whose index it is to go."""
+        parts = [_of_people(self.people, placed), _of_filter(self.filter, placed)]
         if self.bbox is not None:
             parts.append(within(self.bbox))
         if self.drive is not None:
             parts.append(Q(pk__in=Sighting.objects.filter(drive=self.drive).values("damage")))
         if self.assignee:
-            parts.append(
-                Q(assignee__isnull=True) if self.assignee == NOBODY else Q(assignee=int(self.assignee))
-            )
+            nobody = Q(Exact(Coalesce(F("assignee"), Value(0)), 0)) if placed else Q(assignee__isnull=True)
+            parts.append(nobody if self.assignee == NOBODY else Q(assignee=int(self.assignee)))
         if self.road:
             # Of those that lie on a road: so that the index by road is looked through, and no row.
             named = Q(road__icontains=self.road) | Q(road_id__iexact=self.road)
@@ -189,23 +194,30 @@ def exactly(box: Bounds) -> Q:
     return across & Q(lat__gte=south, lat__lte=north)
 
 
-def _of_people(states: Sequence[str]) -> Q:
+def _among(name: str, values: Sequence[Any], placed: bool) -> Q:
+    """One of these values; `placed`: said so that no index by it is taken."""
+    if placed:
+        return Q(In(Coalesce(F(name), Value(values[0])), values)) if values else Q(pk__in=[])
+    return Q(**{f"{name}__in": values})
+
+
+def _of_people(states: Sequence[str], placed: bool) -> Q:
     if not states:
         return Q(shown=True)
-    kept = Q(state__in=states)
+    kept = _among("state", states, placed)
     if set(states) <= set(OPEN):
         return kept & Q(shown=True)
     closed = Q(joined_into__isnull=True)
     return kept & (closed if set(states) & set(OPEN) else closed & Q(shown=False))
 
 
-def _of_filter(own: Filter) -> Q:
+def _of_filter(own: Filter, placed: bool) -> Q:
     kept = Q()
     for name, values, every in (
         ("class_id", own.class_, CLASSES), ("severity", own.severity, SEVERITIES), ("belief", own.state, STATES),
     ):  # fmt: skip
         if len(values) < len(every):
-            kept &= Q(**{f"{name}__in": sorted(values)})
+            kept &= _among(name, sorted(values), placed)
     if own.confidence:
         kept &= Q(confidence__gte=own.confidence)
     return kept & _seen(*(_moment(day + late) for late, day in enumerate(own.days)))

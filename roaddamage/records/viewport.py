@@ -39,9 +39,10 @@ def answer(bbox: Bounds, zoom: int, selection: Selection) -> dict[str, Any]:
         if told["total"] > MOST_POINTS:
             return told
     # A query for each range: SQLite would look through all damages for many at once.
-    rows = Damage.objects.filter(replace(selection, bbox=None).condition(), exactly(bbox))
+    rows = Damage.objects.filter(replace(selection, bbox=None).condition(placed=True), exactly(bbox))
     ranges = viewport_ranges(*bbox, RANGES)
-    pieces = [rows.filter(tile_key__gte=low, tile_key__lt=high) for low, high in ranges]
+    sides = [rows.filter(shown=True), rows.filter(shown=False)] if selection.open_and_closed else [rows]
+    pieces = [side.filter(tile_key__gte=low, tile_key__lt=high) for side in sides for low, high in ranges]
     found = list[tuple[Any, ...]]()
     for piece in pieces:
         found += piece.values_list(*COLUMNS)[: MOST_POINTS + 1 - len(found)]

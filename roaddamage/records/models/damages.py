@@ -118,8 +118,11 @@ class Damage(Measured):
             ),
             # The rest, for counting: a plain index would be taken for the viewport's.
             models.Index("tile_key", name="damage_hidden", condition=Q(shown=False)),
-            # What waits for a person.
-            models.Index(fields=["state", "-priority", "id", "class_id"], name="damage_state", condition=Q(shown=True)),
+            # What waits for a person, and how many of a list's filter there are.
+            models.Index(
+                fields=["state", "-priority", "id", "class_id", "severity", "confidence", "belief"],
+                name="damage_state", condition=Q(shown=True),
+            ),
             models.Index(fields=["belief", "state", "-priority", "id"], name="damage_gone", condition=Q(shown=True)),
             models.Index(fields=["state", "-priority", "id", "last_seen"], name="damage_closed", condition=Q(shown=False)),
             # Of those that are another one alone: SQLite would look through all the others by it.
