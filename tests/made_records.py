@@ -23,7 +23,7 @@ def made_drive(by: User, name: str = "d1", days: int = 0) -> models.Drive:
     """A drive that is done, along the meridian of the made damages."""
     way = [[LON, LAT + STEP * index] for index in range(-1, 12)]
     return models.Drive.objects.create(
-        name=name, digest=name, by=by, state=models.Drive.State.done, begin=BEGIN + timedelta(days=days),
+        name=name, digest=name[-64:], by=by, state=models.Drive.State.done, begin=BEGIN + timedelta(days=days),
         ways=[way], west=LON, east=LON, south=way[0][1], north=way[-1][1], metres=400.0, accuracy_m=3.0,
         reach_m=np.full((4, 3), 6.0).tolist(),
     )  # fmt: skip

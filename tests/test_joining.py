@@ -276,7 +276,7 @@ def test_who_decides_on_one_that_was_just_joined_is_told(
     ("states", "wrong", "says"),
     [
         (("proposed", "proposed"), lambda a, b: (a, a), "with itself"),
-        (("proposed", "proposed"), lambda a, b: (a, 999), "no damage 999"),
+        (("proposed", "proposed"), lambda a, b: (a, 10**9), "no damage 1000000000"),
         (("repaired", "confirmed"), lambda a, b: (a, b), "is closed"),
         (("rejected", "scheduled"), lambda a, b: (a, b), "is closed"),
     ],

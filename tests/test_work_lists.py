@@ -160,10 +160,10 @@ def test_stops_are_added_last(damages: list[models.Damage], people: dict[str, An
     by, own = people["engineer"], [one.pk for one in damages]
     made, _ = make_list(Plan("x", due=date(2026, 5, 1), start=(139.75, 35.64)), own[:2], by)
     decide(own[4], by, Decision("due", due=date(2026, 4, 2)))
-    count, refused = add(made, [own[5], own[4], own[3], own[0], 999], by)
+    count, refused = add(made, [own[5], own[4], own[3], own[0], own[-1] + 999], by)
     assert (count, numbers(made)) == (3, own[:2] + own[3:])
     assert list(made.stops.values_list("place", flat=True)) == [1, 2, 3, 4, 5]
-    assert sorted(error.values["number"] for error in refused) == [own[0], 999]
+    assert sorted(error.values["number"] for error in refused) == [own[0], own[-1] + 999]
     assert set(models.Damage.objects.filter(stops__work_list=made).values_list("state", "due")) == {
         ("scheduled", date(2026, 5, 1))
     }
