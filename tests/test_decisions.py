@@ -191,7 +191,9 @@ def test_many_at_once(people: dict[str, Any]) -> None:
     rows = [made_damage(drive, place) for place in range(4)]
     of_state(rows[2], "rejected")
     made = decide_all(
-        [(row.pk, None) for row in rows] + [(rows[-1].pk + 9_999, 0)], people["engineer"], DECISIONS["confirm"]
+        [(row.pk, None) for row in rows] + [(rows[-1].pk + 9_999, 0)],
+        people["engineer"],
+        DECISIONS["confirm"],
     )
     assert [review.damage_id for review in made.reviews] == [rows[0].pk, rows[1].pk, rows[3].pk]
     assert [error.values["number"] for error in made.refused] == [rows[2].pk, rows[-1].pk + 9_999]
