@@ -25,6 +25,7 @@ def page(browser: Any, server: Server) -> Any:
     opened.goto(f"{server.origin}/login/?next=/upload/")
     log_in(opened)
     opened.wait_for_selector("#uploader")
+    opened.wait_for_load_state()  # what is chosen before the scripts are there nobody hears of
     yield opened
     context.close()
 
