@@ -123,7 +123,7 @@ def _sort_uploads(batch: Batch, refused: set[str]) -> None:
 
 def clear_abandoned(days: float = KEPT_DAYS) -> int:
     """Remove files, older than this, that never arrived whole or became part of no drive; how many."""
-    before = _at_most_now() - timedelta(days=days)
+    before = at_most_now() - timedelta(days=days)
     old = Upload.objects.filter(at__lt=before).exclude(state=Upload.State.used)
     place, on_their_way = Path(settings.WORKSPACE.footage), Path(settings.WORKSPACE.uploads)
     count = 0
@@ -143,7 +143,7 @@ def clear_abandoned(days: float = KEPT_DAYS) -> int:
     return count
 
 
-def _at_most_now() -> datetime:
+def at_most_now() -> datetime:
     """Now, though not long after the last thing that was noted: a clock that starts in a later year clears nothing."""
     newest = AuditEntry.objects.order_by("-pk").values_list("at", flat=True).first()
     return min(timezone.now(), newest + timedelta(days=1)) if newest else timezone.now()

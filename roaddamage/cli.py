@@ -17,6 +17,7 @@ from roaddamage import (
     dataset_cli,
     export_cli,
     model_cli,
+    retention_cli,
     roads_cli,
     server_cli,
 )
@@ -60,6 +61,7 @@ app = typer.Typer(
 app.add_typer(dataset_cli.app, name="dataset")
 app.add_typer(model_cli.app)
 app.add_typer(backup_cli.app)
+app.add_typer(retention_cli.app)
 app.add_typer(basemap_cli.app, name="basemap")
 app.add_typer(export_cli.app)
 app.add_typer(server_cli.app)

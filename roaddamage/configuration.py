@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from detector.errors import N_, RoadDamageError
+from roaddamage.identity_provider import EXAMPLE, Oidc
 
 FILE = "settings.toml"
 
@@ -28,6 +30,10 @@ def _zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"no time zone: {name}") from error
     return name
+
+
+def _network(text: str) -> str:
+    return str(ip_network(text, strict=False))
 
 
 class Part(BaseModel):
@@ -51,9 +57,35 @@ class Server(Part):
     )
 
 
-class Keep(Part):
-    """[keep]: for how many days."""
+def _ever_or_a_year(days: int) -> int:
+    if 0 < days < 365:
+        raise ValueError("the log is kept for 365 days at least; 0 keeps it for ever")
+    return days
 
+
+class Keep(Part):
+    """[keep]: for how many days; 0 is for ever."""
+
+    footage_days: Annotated[
+        int,
+        Field(ge=0, le=36_500, description="footage, from when it was handed in; 0: for ever"),
+    ] = 0
+    evidence_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=36_500,
+            description="pictures of damages, from when they were rejected or repaired; 0: for ever",
+        ),
+    ] = 0
+    log_days: Annotated[
+        int,
+        AfterValidator(_ever_or_a_year),
+        Field(ge=0, le=36_500, description="the log of who did what, 365 at least; 0: for ever"),
+    ] = 0
+    uploads_days: Annotated[
+        int, Field(ge=1, le=36_500, description="files that never arrived whole, or became part of no drive")
+    ] = 14
     exports_days: Annotated[
         int, Field(ge=1, le=36_500, description="files that were made on the page Exports")
     ] = 30
@@ -68,18 +100,40 @@ class Webhooks(Part):
     ] = []
 
 
+class Metrics(Part):
+    """[metrics]: who may read /metrics without a token."""
+
+    hosts: Annotated[
+        list[Annotated[str, AfterValidator(_network)]],
+        Field(description="addresses or networks that may read /metrics without a token, such as 10.1.2.3"),
+    ] = []
+
+
+class Logs(Part):
+    """[logs]: what serve and workers write to standard error."""
+
+    format: Annotated[
+        Literal["text", "json"], Field(description="lines for people, or a JSON object a line")
+    ] = "text"
+    requests: Annotated[bool, Field(description="a line for each request")] = True
+
+
 class Configuration(Part):
     """All of it."""
 
     server: Server = Server()
     keep: Keep = Keep()
     webhooks: Webhooks = Webhooks()
+    metrics: Metrics = Metrics()
+    logs: Logs = Logs()
+    oidc: Oidc | None = None
 
 
 VARIABLES = {
     "ROADDAMAGE_HOSTS": ("server", "hosts"), "ROADDAMAGE_HTTPS": ("server", "https"),
     "ROADDAMAGE_TIMEZONE": ("server", "timezone"), "ROADDAMAGE_EXPORT_DAYS": ("keep", "exports_days"),
     "ROADDAMAGE_WEBHOOK_HOSTS": ("webhooks", "hosts"),
+    "ROADDAMAGE_METRICS_HOSTS": ("metrics", "hosts"), "ROADDAMAGE_LOG_FORMAT": ("logs", "format"),
 }  # fmt: skip
 """Environment variables that stand before a key of the file; lists are comma-separated."""
 
@@ -99,7 +153,7 @@ def read(folder: Path, environment: Mapping[str, str] = os.environ) -> Configura
             if isinstance(part, dict):
                 part[key] = _value(environment[variable], Configuration.model_fields[table].default, key)
     try:
-        return Configuration.model_validate(told)
+        made = Configuration.model_validate(told)
     except ValidationError as error:
         first = error.errors()[0]
         place = tuple(map(str, first["loc"]))
@@ -112,6 +166,21 @@ def read(folder: Path, environment: Mapping[str, str] = os.environ) -> Configura
             key=".".join(place),
             reason=first["msg"],
         ) from error
+    _files_are_there(made, folder, path)
+    return made
+
+
+def _files_are_there(made: Configuration, folder: Path, path: Path) -> None:
+    """Raises ConfigurationError for a file that is named and can't be read."""
+    if made.oidc is None:
+        return
+    for key, read_file in (("client_secret_file", made.oidc.secret), ("ca_file", made.oidc.authority)):
+        try:
+            read_file(folder)
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                N_("{path}: {key} can't be so: {reason}."), path=path, key=f"oidc.{key}", reason=error
+            ) from error
 
 
 def _value(text: str, part: Any, key: str) -> Any:
@@ -123,9 +192,10 @@ def as_toml() -> str:
     """The file as it is without any change, each key with what it is for."""
     lines = []
     for table, whole in Configuration.model_fields.items():
-        lines.append(f"[{table}]")
-        for key, one in type(whole.default).model_fields.items():
-            lines += [f"# {one.description}", f"{key} = {_toml(one.default)}"]
+        part, off = (whole.default, "") if whole.default is not None else (EXAMPLE, "# ")
+        lines += ["# Only where this is wanted:"] * bool(off) + [f"{off}[{table}]"]
+        for key, one in type(part).model_fields.items():
+            lines += [f"# {one.description}", f"{off}{key} = {_toml(getattr(part, key))}"]
         lines.append("")
     return "\n".join(lines)
 
@@ -133,4 +203,6 @@ def as_toml() -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_toml(name)} = {_toml(one)}' for name, one in value.items())} }}"
     return str(value).lower() if isinstance(value, bool | int) else f'"{value}"'

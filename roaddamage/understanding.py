@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.conf import settings
+from django.utils.timezone import localtime
 
 from detector.drive import Drive as Footage
 from detector.errors import N_, RoadDamageError
@@ -18,6 +19,7 @@ from detector.telemetry.fixes import Fixes
 from detector.trajectory import Trajectory, trajectory_from_fixes
 from detector.video_drive import VideoDrive
 from roaddamage.doubts import doubts_kept
+from roaddamage.jobs import DELETED
 from roaddamage.probe import Located, facts
 from roaddamage.problems import problem
 from roaddamage.records.models import Drive, FootageFile
@@ -97,6 +99,8 @@ def _thinned(line: list[list[float]]) -> list[list[float]]:
 
 def footage_of(drive: Drive) -> Footage:
     """A drive's files opened again, as they were recognised. Raises RoadDamageError where they can't be read."""
+    if drive.footage_deleted:
+        raise FootageGoneError(DELETED, drive=drive.name, day=f"{localtime(drive.footage_deleted):%Y-%m-%d}")
     kinds, place = FootageFile.Kind, Path(settings.WORKSPACE.footage)
     files = list(drive.files.all())
     footage = [place / file.path for file in files if file.kind == kinds.footage]

@@ -19,7 +19,7 @@ LOOK = frozenset((ENGINEER, ML, ADMINISTRATOR))
 REPAIR = frozenset((CREW, ENGINEER, ADMINISTRATOR))
 ADMINISTER = frozenset((ADMINISTRATOR,))
 
-PUBLIC = frozenset(("login", "set_language", "favicon"))
+PUBLIC = frozenset(("login", "openid_connect_login", "openid_connect_callback", "set_language", "favicon"))
 """For those too who are not known."""
 KNOWN = frozenset(("logout", "password"))
 """For everyone who is known, also without a group, or with a password that is to be changed first."""
@@ -92,6 +92,10 @@ ACCESS: dict[str, frozenset[str]] = {
     "damages": LOOK,
     "damages_csv": LOOK,
     "damages_decide": DECIDE,
+    "retention": ADMINISTER,
+    "retention_part": ADMINISTER,
+    "retention_run": ADMINISTER,
+    "drive_keep": DECIDE,
     "webhooks": ADMINISTER,
     "webhook_new": ADMINISTER,
     "webhook_change": ADMINISTER,

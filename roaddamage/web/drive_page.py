@@ -41,7 +41,7 @@ def drive(request: HttpRequest, number: int) -> HttpResponse:
         {
             "told": told, "tie": Tie[tie] if tie in Tie.__members__ else "", "vehicles": Vehicle.objects.all(),
             "attached": row.files.filter(kind=FootageFile.Kind.attached).first(), "files": row.files.all(),
-            "can_mend": row.state in OPEN, "basemap": settings.WORKSPACE.basemap.is_file(),
+            "can_mend": row.state in OPEN and not row.footage_deleted, "basemap": settings.WORKSPACE.basemap.is_file(),
             "shift_s": told.get("shift_s", 0.0), "lost_m": sum(gap["m"] for gap in told.get("gaps", ())),
             "videos": not _pictures(row), "most_bytes": LARGEST_LOG_BYTES, **_run(row),
         },
@@ -55,7 +55,7 @@ def _pictures(row: Drive) -> bool:
 def _run(row: Drive) -> dict[str, Any]:
     job = row.jobs.order_by("-at").first()
     told = {"share": share_done(job), "left_s": seconds_left(job)} if job else {}
-    return {"drive": row, "job": job, "can_start": row.state in OPEN, **told}
+    return {"drive": row, "job": job, "can_start": row.state in OPEN and not row.footage_deleted, **told}
 
 
 @require_GET

@@ -4,35 +4,67 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
+from django.conf import settings
+from django.core.management import call_command
+
+from roaddamage import retention_runs
 from roaddamage.batches import clear_abandoned
 from roaddamage.export_runs import clear_old
 from roaddamage.web.asgi_messages import Receive, Send
 from roaddamage.web.uploads import in_thread
 
 CLEAR_EVERY_S = 6 * 3600.0
-log = logging.getLogger("roaddamage.uploads")
+LOOK_EVERY_S = 900.0
+"""For what is over its time, which goes at night."""
+log = logging.getLogger("roaddamage.upkeep")
 
 
 async def clearing() -> None:
-    """Clear abandoned files, and those of old exports, now and then."""
+    """Clear abandoned files, those of old exports, and what the records need no more, now and then."""
     while True:
-        for clear in (clear_abandoned, clear_old):
-            try:
-                await asyncio.to_thread(in_thread, clear)
-            except Exception:
-                log.warning("%s: files could not be cleared", clear.__name__, exc_info=True)
+        for clear in (_abandoned, clear_old, _sessions, _places):
+            await _done(clear)
         await asyncio.sleep(CLEAR_EVERY_S)
+
+
+async def retaining() -> None:
+    """Delete what is over its time, when that is."""
+    while True:
+        await _done(retention_runs.look)
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _done(do: Callable[[], object]) -> None:
+    try:
+        await asyncio.to_thread(in_thread, do)
+    except Exception:
+        log.warning("%s did not succeed", do.__name__, exc_info=True)
+
+
+def _abandoned() -> None:
+    clear_abandoned(settings.CONFIGURATION.keep.uploads_days)
+
+
+def _sessions() -> None:
+    """Sessions that are over."""
+    call_command("clearsessions")
+
+
+def _places() -> None:
+    """Places in the queue whose jobs are over; the jobs themselves stay."""
+    call_command("prune_db_task_results", verbosity=0)
 
 
 async def lifespan(receive: Receive, send: Send) -> None:
     """From the server's start to its end."""
-    task: asyncio.Task[None] | None = None
+    tasks: list[asyncio.Task[None]] = []
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            task = asyncio.create_task(clearing())
-        elif task:
+            tasks = [asyncio.create_task(clearing()), asyncio.create_task(retaining())]
+        for task in tasks if message["type"] == "lifespan.shutdown" else ():
             task.cancel()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":

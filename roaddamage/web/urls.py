@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth import views as auth
 from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
@@ -26,8 +25,11 @@ from roaddamage.web import (
     figures,
     home,
     joining,
+    log_in_page,
     mending,
+    oidc,
     people,
+    retention,
     reviewing,
     stops,
     survey,
@@ -40,8 +42,10 @@ from roaddamage.web import (
 urlpatterns = [
     path("", home.home, name="home"),
     path("favicon.ico", RedirectView.as_view(url=static("web/icon.svg")), name="favicon"),
-    path("login/", auth.LoginView.as_view(template_name="web/login.html"), name="login"),
-    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("login/", log_in_page.LogInView.as_view(), name="login"),
+    path("login/oidc/", oidc.log_in, oidc.PLACE, name="openid_connect_login"),
+    path("login/oidc/back/", oidc.back, oidc.PLACE, name="openid_connect_callback"),
+    path("logout/", log_in_page.LogOutView.as_view(), name="logout"),
     path("password/", home.PasswordView.as_view(), name="password"),
     path("work-lists/", work_lists.work_lists, name="work_lists"),
     path("work-lists/new/", work_lists.work_list_new, name="work_list_new"),
@@ -121,6 +125,10 @@ urlpatterns = [
     path("webhooks/<int:number>/change/", webhooks.webhook_change, name="webhook_change"),
     path("log/", audit_log.audit, name="audit"),
     path("log/log.csv", audit_log.audit_csv, name="audit_csv"),
+    path("retention/", retention.retention, name="retention"),
+    path("retention/part/", retention.retention_part, name="retention_part"),
+    path("retention/run/", retention.retention_run, name="retention_run"),
+    path("drives/<int:number>/keep/", retention.drive_keep, name="drive_keep"),
     path("api/", api.urls),
     path("ogc/", ogc.urls),
     path("admin/", admin.site.urls),

@@ -8,10 +8,13 @@ from roaddamage.records.models.damages import Apart, Cell, Damage, Passage, Reca
 from roaddamage.records.models.decisions import PatrolFigures, Review, Stop, WorkList
 from roaddamage.records.models.drives import Batch, Drive, FootageFile, Job, Upload, Vehicle, WayPiece
 from roaddamage.records.models.exports import Export
+from roaddamage.records.models.keeping import Leaving, Retention, Worker
 from roaddamage.records.models.outside import Delivery, Token, Webhook
 from roaddamage.records.models.people import AuditEntry, OneTimePassword
+from roaddamage.records.models.reruns import Rerun, RerunChange, RerunDrive
 from roaddamage.records.models.roads import RoadsFile
 from roaddamage.records.models.turns import Turn
+from roaddamage.records.models.work import Work
 
 __all__ = [
     "Apart",
@@ -24,10 +27,15 @@ __all__ = [
     "Export",
     "FootageFile",
     "Job",
+    "Leaving",
     "OneTimePassword",
     "Passage",
     "PatrolFigures",
     "RecallCounts",
+    "Rerun",
+    "RerunChange",
+    "RerunDrive",
+    "Retention",
     "Review",
     "RoadsFile",
     "Sighting",
@@ -38,5 +46,7 @@ __all__ = [
     "Vehicle",
     "WayPiece",
     "Webhook",
+    "Work",
     "WorkList",
+    "Worker",
 ]

@@ -105,6 +105,8 @@ class Damage(Measured):
     """From its first sight until then, seconds."""
     class_was = models.PositiveSmallIntegerField(null=True)
     """Its class before the first of people's changes that stand; None: they changed nothing."""
+    pictures_deleted = models.DateTimeField(null=True)
+    """When pictures of it were, as their time was over."""
     version = models.PositiveIntegerField(default=0)
     """Counts decisions, so that of two people who decide at once the second is told."""
     created = models.DateTimeField(auto_now_add=True)
@@ -174,6 +176,8 @@ class Sighting(Measured):
     """The picture without its box drawn."""
     box = models.JSONField(null=True)
     """[x1, y1, x2, y2] in shares of that picture's width and height."""
+    outdated = models.BooleanField(default=False)
+    """Its drive was run again, and did not see it: it stays, as nothing else is left of what people decided on."""
     class_share = models.FloatField(default=1.0)
     common_sd_m = models.FloatField(default=0.0)
     moved_east_m = models.FloatField(default=0.0)

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from detector.errors import N_
 from roaddamage.records.models.lengths import NAME
+from roaddamage.records.models.work import Work
 
 
 class Vehicle(models.Model):
@@ -135,6 +136,10 @@ class Drive(models.Model):
     """The digest of the road file on which its sightings were placed; "" for none."""
     found = models.PositiveIntegerField(default=0)
     """Damages that it saw, and how many of them nobody had seen before."""
+    footage_deleted = models.DateTimeField(null=True, blank=True)
+    """When its footage was, as its time was over; its files' rows stay."""
+    kept_for = models.CharField(max_length=NAME, blank=True)
+    """Why a person wants its footage and pictures kept whatever the settings say; "" where nobody does."""
     found_new = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -180,37 +185,41 @@ class FootageFile(models.Model):
         ordering: ClassVar = ["pk"]
 
 
-class Job(models.Model):
-    """One run of one drive; a worker that lives says so every few seconds (`beat`)."""
+RERUN_PRIORITY = -50
+"""In the queue, from -100 to 100."""
 
-    class State(models.TextChoices):
-        """Where it stands."""
 
-        queued = "queued", N_("waiting")
-        running = "running", N_("running")
-        done = "done", N_("done")
-        failed = "failed", N_("failed")
-        cancelled = "cancelled", N_("cancelled")
+class Job(Work):
+    """One run of one drive."""
+
+    NOUN: ClassVar = "job"
+    FRESH: ClassVar = {"metres_done": 0.0, "metres_total": 0.0}
 
     drive = models.ForeignKey(Drive, models.CASCADE, related_name="jobs")
-    state = models.CharField(max_length=16, choices=State.choices, default=State.queued, db_index=True)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="jobs")
-    at = models.DateTimeField(auto_now_add=True)
-    started = models.DateTimeField(null=True, blank=True)
-    finished = models.DateTimeField(null=True, blank=True)
-    beat = models.DateTimeField(null=True, blank=True)
-    worker = models.CharField(max_length=NAME, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    again = models.BooleanField(default=False)
+    """A re-run: its drive is done, and stays so meanwhile."""
     metres_done = models.FloatField(default=0.0)
     metres_total = models.FloatField(default=0.0)
-    cancel_asked = models.BooleanField(default=False)
-    problem = models.JSONField(default=dict)
-    """What went wrong: an error's `template` and its `values` as texts, to be told in the reader's language."""
 
-    class Meta:
-        ordering: ClassVar = ["-at"]
+    class Meta(Work.Meta):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["drive"], condition=Q(state__in=("queued", "running")), name="one_open_job_a_drive"
             )
         ]
+
+    @property
+    def title(self) -> str:
+        """The drive's name."""
+        return self.drive.name
+
+    @property
+    def priority(self) -> int:
+        """New footage goes first."""
+        return RERUN_PRIORITY if self.again else 0
+
+    def now_is(self, state: str) -> None:
+        """So is its drive, but for one that is run again."""
+        if self.again:
+            return
+        Drive.objects.filter(pk=self.drive_id).update(state=state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -34,9 +35,13 @@ class Append(models.QuerySet["AuditEntry"]):
         """Raises TypeError."""
         raise TypeError("an audit entry is never deleted")
 
+    def forget(self, before: datetime) -> int:
+        """Delete what is older than the municipality keeps its log; how many. That is an entry itself."""
+        return models.QuerySet.delete(self.filter(at__lt=before))[0]
+
 
 class AuditEntry(models.Model):
-    """Who saw, decided, exported or deleted what, and when; rows are only ever added."""
+    """Who saw, decided, exported or deleted what, and when; rows are only ever added, until their time is over (`forget`)."""
 
     at = models.DateTimeField(auto_now_add=True, db_index=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="audit_entries")
