@@ -63,7 +63,7 @@ def replayed(run: Path, moment: str) -> None:
 
 def killed_at(moment: str) -> None:
     from detector import pipeline
-    from roaddamage import runs
+    from roaddamage import drive_runs as runs
     from roaddamage.records import counting
 
     if moment == "claimed":
