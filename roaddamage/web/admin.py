@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
@@ -13,7 +15,10 @@ from django_tasks_db.models import DBTaskResult
 from roaddamage.records.models import Vehicle
 from roaddamage.web.administration import ReadOnly, Written
 
-for foreign in (User, Group, DBTaskResult, AccessAttempt, AccessFailureLog, AccessLog):
+for foreign in (
+    User, Group, DBTaskResult, AccessAttempt, AccessFailureLog, AccessLog,
+    EmailAddress, SocialAccount, SocialApp, SocialToken,
+):  # fmt: skip
     if admin.site.is_registered(foreign):
         admin.site.unregister(foreign)
 

@@ -18,6 +18,7 @@ from roaddamage.records.models.drives import LONG
 from roaddamage.records.queue import QUEUES, Asked, waiting
 from roaddamage.records.selection import Selection, count_of
 from roaddamage.web.access import must_change_password, who
+from roaddamage.web.oidc_users import provider_of
 from roaddamage.web.templating import say
 
 
@@ -51,7 +52,7 @@ class PasswordView(PasswordChangeView):
     def get_context_data(self, **kwargs: object) -> dict[str, object]:
         """Whether it is a one-time password, and what a password must be like."""
         return super().get_context_data(**kwargs) | {
-            "forced": must_change_password(self.request.user), "rules": password_validators_help_texts(),
+            "provider": provider_of(who(self.request)), "forced": must_change_password(self.request.user), "rules": password_validators_help_texts(),
         }  # fmt: skip
 
     def form_valid(self, form: object) -> HttpResponse:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from axes.signals import user_locked_out
+from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.http import HttpRequest
 
 from roaddamage.records.audit import audited
+from roaddamage.web.oidc_users import BACKEND, ID
 
 
 def listen() -> None:
@@ -19,8 +22,9 @@ def listen() -> None:
     user_locked_out.connect(_locked, dispatch_uid="audit")
 
 
-def _logged_in(user: User, **_: Any) -> None:
-    audited(user, "user.logged_in", user.get_username())
+def _logged_in(user: User, request: HttpRequest, **_: Any) -> None:
+    by_provider = request.session.get(BACKEND_SESSION_KEY) == BACKEND
+    audited(user, "user.logged_in", user.get_username(), **{"way": ID} if by_provider else {})
 
 
 def _logged_out(user: User | None, **_: Any) -> None:

@@ -11,7 +11,7 @@ from axes.utils import reset
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -21,7 +21,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from detector.errors import N_
 from roaddamage.records.audit import audited
 from roaddamage.records.models import OneTimePassword
-from roaddamage.web.access import ADMINISTRATOR, GROUPS, who
+from roaddamage.web.access import GROUPS, who
+from roaddamage.web.groups import put_into, somebody_left
+from roaddamage.web.oidc_users import connect, owner_of, subject_of
 from roaddamage.web.templating import say
 
 GROUP_NAMES = {
@@ -30,6 +32,7 @@ GROUP_NAMES = {
     "ml": N_("machine learning (looks, trains models)"),
     "administrator": N_("administrator (all, and users)"),
 }
+SOMEBODYS = N_("This is the identifier of the user {name} already.")
 LAST = N_("There must be an administrator who can log in. Make another one first.")
 
 
@@ -37,10 +40,19 @@ class PersonForm(forms.ModelForm[User]):
     """A user as administrators see one."""
 
     groups = forms.MultipleChoiceField(choices=[(name, name) for name in GROUPS], required=False)
+    subject = forms.CharField(max_length=191, required=False)
 
     class Meta:
         model = User
         fields = ("username", "last_name", "first_name", "is_active")
+
+    def clean_subject(self) -> str:
+        """Raises ValidationError for one that is another user's."""
+        subject: str = self.cleaned_data["subject"]
+        owner = owner_of(subject) if subject else None
+        if owner is not None and owner != self.instance:
+            raise forms.ValidationError(say(SOMEBODYS).format(name=owner.username))
+        return subject
 
     def changes(self, row: User, before: list[str]) -> dict[str, Any]:
         """What is to be written into the log: fields with their new values."""
@@ -63,9 +75,17 @@ def person_new(request: HttpRequest) -> HttpResponse:
         return render(request, "web/people.html", _all(form), status=422)
     with transaction.atomic():
         row = form.save(commit=False)
-        password = _one_time(row)
-        _put_into(row, form.cleaned_data["groups"])
-        audited(request.user, "user.created", row.username, groups=sorted(form.cleaned_data["groups"]))
+        subject = form.cleaned_data["subject"]
+        password = "" if subject else _one_time(row)
+        if subject:
+            row.set_unusable_password()
+            row.save()
+        put_into(row, form.cleaned_data["groups"])
+        connect(row, subject)
+        told = {"groups": sorted(form.cleaned_data["groups"])} | ({"subject": subject} if subject else {})
+        audited(request.user, "user.created", row.username, **told)
+    if subject:
+        return _saved(request, row)
     return render(request, "web/one_time.html", {"person": row, "password": password})
 
 
@@ -74,21 +94,23 @@ def person(request: HttpRequest, number: int) -> HttpResponse:
     """Change a user, whom nobody deletes: what they decided stays theirs."""
     row = get_object_or_404(User, pk=number)
     before = sorted(row.groups.values_list("name", flat=True))
+    as_it_is = {"groups": before, "subject": subject_of(row)}
     if request.method != "POST":
-        return _one(request, row, PersonForm(instance=row, initial={"groups": before}), 200)
-    form = PersonForm(request.POST, instance=row, initial={"groups": before})
+        return _one(request, row, PersonForm(instance=row, initial=as_it_is), 200)
+    form = PersonForm(request.POST, instance=row, initial=as_it_is)
     if not form.is_valid():
         return _one(request, User.objects.get(pk=number), form, 422)
     with transaction.atomic():
         form.save()
-        _put_into(row, form.cleaned_data["groups"])
-        if kept := _somebody_left():
+        put_into(row, form.cleaned_data["groups"])
+        if settings.OIDC is not None:
+            connect(row, form.cleaned_data["subject"])
+        if kept := somebody_left():
             audited(request.user, "user.changed", row.username, **form.changes(row, before))
         else:
             transaction.set_rollback(True)
     if kept:
-        messages.success(request, say(N_("The user {name} was saved.")).format(name=row.username))
-        return redirect("people")
+        return _saved(request, row)
     form.add_error(None, say(LAST))
     return _one(request, User.objects.get(pk=number), form, 422)
 
@@ -116,15 +138,26 @@ def person_unlock(request: HttpRequest, number: int) -> HttpResponse:
     return redirect("people")
 
 
+def _saved(request: HttpRequest, row: User) -> HttpResponse:
+    messages.success(request, say(N_("The user {name} was saved.")).format(name=row.username))
+    return redirect("people")
+
+
 def _all(form: PersonForm) -> dict[str, Any]:
     rows = User.objects.prefetch_related("groups").select_related("one_time_password").order_by("username")
-    return {"people": rows, "locked": _locked(), "form": form, "group_names": GROUP_NAMES}
+    return {
+        "people": rows,
+        "locked": _locked(),
+        "form": form,
+        "group_names": GROUP_NAMES,
+        "oidc": settings.OIDC,
+    }
 
 
 def _one(request: HttpRequest, row: User, form: PersonForm, status: int) -> HttpResponse:
     kept = {
         "person": row, "form": form, "group_names": GROUP_NAMES, "locked": row.username in _locked(),
-        "in_groups": form["groups"].value() or [],
+        "in_groups": form["groups"].value() or [], "oidc": settings.OIDC,
     }  # fmt: skip
     return render(request, "web/person.html", kept, status=status)
 
@@ -136,17 +169,6 @@ def _one_time(row: User) -> str:
     row.save()
     OneTimePassword.objects.update_or_create(user=row)
     return password
-
-
-def _put_into(row: User, names: list[str]) -> None:
-    """Into these groups; administrators, and they alone, get Django's own pages too."""
-    row.groups.set([Group.objects.get_or_create(name=name)[0] for name in names])
-    row.is_staff = row.is_superuser = ADMINISTRATOR in names
-    row.save()
-
-
-def _somebody_left() -> bool:
-    return User.objects.filter(is_active=True, groups__name=ADMINISTRATOR).exists()
 
 
 def _locked() -> frozenset[str]:
