@@ -79,7 +79,7 @@ def matched_of(
     crowd = np.bincount(one, minlength=len(place))[one] / (2 * REACH_M * ROAD_WIDTH_M)
     gain = np.log(crowd * SHARE_NEW * 2 * np.pi * variance) + squared / 2
     good = (squared < GATE) & (gain < 0)
-    return _assigned(one[good], rows[good], gain[good])
+    return assigned(one[good], rows[good], gain[good])
 
 
 def within(one: Floats, other: Floats, reach_m: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -90,7 +90,7 @@ def within(one: Floats, other: Floats, reach_m: float) -> tuple[NDArray[np.intp]
     return found.row.astype(np.intp), found.col.astype(np.intp)
 
 
-def _assigned(one: NDArray[np.intp], rows: NDArray[np.intp], gain: Floats) -> dict[int, int]:
+def assigned(one: NDArray[np.intp], rows: NDArray[np.intp], gain: Floats) -> dict[int, int]:
     """The pairs that together gain most (are least), each side in one pair at most (Kuhn 1955)."""
     if not len(one):
         return {}

@@ -161,3 +161,25 @@ class Damages:
             for index, number in zip(stretch, told, strict=True):
                 numbers[index] = number
         return [self.numbers.final(number) for number in numbers]
+
+    def add_beside(self, sightings: list[Sighting], stretches: Sequence[int | None]) -> list[int]:
+        """Take in more sightings of a drive of which some are known; each is of this stretch of it (None: of a new one).
+
+        Returns the number of the damage that each is: none of those that the drive saw in the same stretch already.
+        """
+        numbers = [0] * len(sightings)
+        for stretch in sorted({one for one in stretches if one is not None}):
+            rows = [index for index, one in enumerate(stretches) if one == stretch]
+            rows.sort(key=lambda index: sightings[index].time_s)
+            seen = [sightings[index] for index in rows]
+            place = np.column_stack(
+                self.frame.to_metres([one.lon for one in seen], [one.lat for one in seen])
+            )
+            for index, number in zip(
+                rows, self._merging.take_in(seen, place, stretch, beside=True), strict=True
+            ):
+                numbers[index] = number
+        rest = [index for index, one in enumerate(stretches) if one is None]
+        for index, number in zip(rest, self.add([sightings[index] for index in rest]), strict=True):
+            numbers[index] = number
+        return [self.numbers.final(number) for number in numbers]

@@ -14,7 +14,7 @@ from detector.sightings import Sighting
 from maps.alignment import shifts
 from maps.damage_numbers import DamageNumbers
 from maps.known_places import KnownPlaces, cell_of
-from maps.laid_sightings import Laid, variances
+from maps.laid_sightings import LEAST_OWN_M, Laid, variances
 from maps.matching import PRICES, matched_of, pairs_of, prices_of, within
 from maps.offsets import Offsets
 
@@ -27,6 +27,8 @@ PART_M, PART_LEAD, FEWEST_TO_PART = 5.0, 2.0, 3
 other where it fits there better by so many squared standard errors."""
 TWICE_GATE = 9.21
 """99 % quantile: so near a damage that a drive saw, it may have seen the same again."""
+NEIGHBOURS_M = 80.0
+"""So far what a drive was moved by holds for what it saw beside."""
 JOIN_GATE, JOIN_M = 4.6, 2.0
 """90 % quantile: two damages known from several drives have had their chance to lie apart."""
 
@@ -53,15 +55,24 @@ class Merging:
     def __init__(self, places: KnownPlaces, numbers: DamageNumbers, offsets: Offsets) -> None:
         self._known, self._numbers, self._offsets = places, numbers, offsets
 
-    def take_in(self, seen: list[Sighting], place: Floats, stretch: int) -> list[int]:
-        """Take in the sightings of a stretch, at these places (n, 2); the numbers of the damages that they are."""
+    def take_in(
+        self, seen: list[Sighting], place: Floats, stretch: int, *, beside: bool = False
+    ) -> list[int]:
+        """Take in the sightings of a stretch, at these places (n, 2); the numbers of the damages that they are.
+
+        `beside`: more of a stretch of which some are known already. They are none of the damages that these are.
+        """
         near = self._known.near(place)
+        mine = [row for row in near.tolist() if stretch in self._known.passes[row]]
+        near = np.setdiff1d(near, mine)
         own_m2, common_m2 = variances(seen)
         moved, known_m2 = np.zeros((len(seen), 2)), common_m2
         pairs = pairs_of(self._known, seen, place, own_m2, common_m2, near)
         if len(pairs.sighting):
             time_s = np.array([one.time_s for one in seen])
             moved, known_m2 = shifts(time_s, common_m2, pairs)
+        if beside:
+            moved, known_m2 = self._as_neighbours(seen[0].drive, place, moved, known_m2)
         matched = matched_of(self._known, seen, place + moved, own_m2 + known_m2, near)
         self._offsets.add(seen[0].drive, place + moved, moved, known_m2)
         numbers = []
@@ -69,13 +80,22 @@ class Merging:
             laid, own = place[index] + moved[index], float(own_m2[index])
             row, twice = matched.get(index), False
             if row is None:
-                row, twice = self._unmatched(sighting, laid, own, list(matched.values()))
+                row, twice = self._unmatched(sighting, laid, own, [*matched.values(), *mine])
             put = Laid(float(laid[0]), float(laid[1]), own, float(known_m2[index]), stretch, twice)
             self._known.put(row, sighting, put)
             numbers.append(row + 1)
         self._part(numbers, matched)
         self._join(numbers)
         return numbers
+
+    def _as_neighbours(
+        self, drive: str, place: Floats, moved: Floats, known_m2: Floats
+    ) -> tuple[Floats, Floats]:
+        """How what the drive saw there before was moved, and that variance, where that is known better."""
+        by, spread_m, _ = self._offsets.near(drive, place, float(np.sqrt(known_m2.max())), NEIGHBOURS_M)
+        told_m2 = spread_m**2 - LEAST_OWN_M**2
+        better = told_m2 < known_m2
+        return np.where(better[:, None], by, moved), np.where(better, told_m2, known_m2)
 
     def _unmatched(
         self, sighting: Sighting, laid: Floats, own_m2: float, rows: list[int]

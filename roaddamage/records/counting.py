@@ -19,7 +19,7 @@ from roaddamage.records.writing_back import write_back
 
 @dataclass(frozen=True)
 class Counted:
-    """What came of a drive: damages that it saw, how many of them nobody had seen before, and those by number."""
+    """What came of a drive: damages that it saw, how many of them nobody had seen before, and those by key."""
 
     found: int
     new: int
@@ -36,4 +36,4 @@ def count_in(drive: models.Drive, way: Way, sightings: Sequence[Sighting]) -> Co
     write_back(region, touched)
     models.Drive.objects.filter(pk=drive.pk).update(roads=drive.roads)
     put_pieces(drive, way)
-    return Counted(len(touched), len(region.fresh), frozenset(region.fresh))
+    return Counted(len(touched), len(region.fresh), region.fresh_keys())

@@ -23,7 +23,8 @@ LOOKS = 5
 
 
 def put_pieces(drive: Drive, way: Way) -> None:
-    """Write the pieces of a drive's way."""
+    """Write the pieces of a drive's way, in the place of those that it had."""
+    drive.pieces.all().delete()
     rows = []
     for line in way.lines:
         if not len(line):

@@ -72,12 +72,22 @@ class Region:
             raise LookupError(key)
         return found[0]
 
-    def add(self, sightings: Sequence[Sighting]) -> set[int]:
-        """Merge the drive's sightings in; the numbers of the damages that they are."""
+    def add(self, sightings: Sequence[Sighting], stretches: Sequence[int | None] | None = None) -> set[int]:
+        """Merge the drive's sightings in; the numbers of the damages that they are.
+
+        `stretches` where some of the drive's are known: that of each of these (None: a new one).
+        """
         before = len(self.rows)
-        numbers = self.known.add(list(sightings))
+        if stretches is None:
+            numbers = self.known.add(list(sightings))
+        else:
+            numbers = self.known.add_beside(list(sightings), stretches)
         self.fresh = {number for number in set(numbers) if number > before}
         return set(numbers)
+
+    def fresh_keys(self) -> frozenset[int]:
+        """The keys of the damages that nobody had seen before, once they are written."""
+        return frozenset(row.pk for number, row in self.rows.items() if number in self.fresh)
 
     def kept(self, number: int) -> list[tuple[int, Sighting, Laid]]:
         """A damage's sightings, each with the number of the place where it is known, and where it was laid."""

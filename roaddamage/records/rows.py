@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import numpy as np
@@ -24,6 +25,10 @@ SAME = (
     "area_sd_m2", "time_s", "utc_s", "frames", "model", "evidence", "crop", "frame", "class_share", "common_sd_m",
 )  # fmt: skip
 """Fields that a sighting and its row have alike."""
+
+
+SEEN = (*SAME, "var_east_m2", "cov_east_north_m2", "var_north_m2", "box")
+"""Columns of a sighting's row that its drive's run fills."""
 
 
 def moment(utc_s: float | None) -> datetime | None:
@@ -91,11 +96,18 @@ def laid_of(row: models.Sighting, frame: LocalFrame, own_m2: float) -> Laid:
 
 def sighting_row(seen: Sighting, drive: models.Drive, damage: models.Damage) -> models.Sighting:
     """A row that is not saved yet."""
-    (var_east, cross), (_, var_north) = seen.covariance_m2
-    return models.Sighting(
-        drive=drive, damage=damage, var_east_m2=var_east, cov_east_north_m2=cross, var_north_m2=var_north,
-        box=list(seen.box) if seen.box else None, **{name: getattr(seen, name) for name in SAME},
-    )  # fmt: skip
+    row = models.Sighting(drive=drive, damage=damage)
+    fill_sighting(row, seen)
+    return row
+
+
+def fill_sighting(row: models.Sighting, seen: Sighting, but: Collection[str] = ()) -> None:
+    """Put what a drive saw into its row, but for these fields."""
+    (row.var_east_m2, row.cov_east_north_m2), (_, row.var_north_m2) = seen.covariance_m2
+    told = {name: getattr(seen, name) for name in SAME} | {"box": list(seen.box) if seen.box else None}
+    for name, value in told.items():
+        if name not in but:
+            setattr(row, name, value)
 
 
 def put_laid(row: models.Sighting, laid: Laid, frame: LocalFrame) -> None:
