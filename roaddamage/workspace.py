@@ -38,6 +38,11 @@ class Workspace:
         return self.folder / "evidence"
 
     @property
+    def frames(self) -> Path:
+        """The pictures that people labelled, for training; they stay when evidence goes."""
+        return self.folder / "frames"
+
+    @property
     def photos(self) -> Path:
         """What repair crews took."""
         return self.folder / "photos"
@@ -46,6 +51,16 @@ class Workspace:
     def exports(self) -> Path:
         """A folder for each export that was made from a page."""
         return self.folder / "exports"
+
+    @property
+    def datasets(self) -> Path:
+        """A folder for each dataset that trainings may begin with."""
+        return self.folder / "datasets"
+
+    @property
+    def trainings(self) -> Path:
+        """A folder for each training: its data, its run, and how it compares."""
+        return self.folder / "trainings"
 
     @property
     def is_made(self) -> bool:
@@ -70,7 +85,7 @@ class Workspace:
     def make(self) -> None:
         """Make what is not there yet; readable by its owner alone. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for folder in (self.uploads, self.footage, self.evidence, self.photos):
+        for folder in (self.uploads, self.footage, self.evidence, self.frames, self.photos):
             folder.mkdir(mode=0o700, exist_ok=True)
         with suppress(FileExistsError):
             descriptor = os.open(self._key, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

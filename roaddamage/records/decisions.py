@@ -19,7 +19,7 @@ from detector.classes import CLASSES
 from detector.errors import N_, RoadDamageError
 from maps.damage import severity_of
 from maps.map_data import STATES
-from roaddamage.records import cells, outcomes
+from roaddamage.records import cells, frames, outcomes
 from roaddamage.records.audit import audited
 from roaddamage.records.facts import damage_of
 from roaddamage.records.models import Damage, Review, Turn
@@ -268,6 +268,7 @@ def keep(
     review.save()
     outcomes.work_out(row)
     row.save()
+    frames.follow(row, review)
     audited(review.by, f"damage.{review.kind}", str(row.pk), state=row.state, version=row.version)
     if review.kind in TOLD:
         tell(TOLD[review.kind], {"damage": damage_of(row), "by": review.by.username})

@@ -19,11 +19,12 @@ from detector.errors import N_
 from detector.trajectory import LocalFrame
 from maps.damage import severity_of
 from maps.tiles import viewport_ranges
-from roaddamage.records import cells
+from roaddamage.records import cells, frames
 from roaddamage.records.audit import audited
 from roaddamage.records.boxes import box_around
 from roaddamage.records.decisions import DecisionError, check, facts, locked, model_of, restore
 from roaddamage.records.models import Apart, Damage, Passage, Review, Sighting
+from roaddamage.records.places import places_of
 from roaddamage.records.placing import OF_ROAD
 from roaddamage.records.region import Region
 from roaddamage.records.rows import settle, sighting_of
@@ -182,6 +183,7 @@ def _kept(
             other=review.after["other"],
             version=review.damage.version,
         )
+    frames.settle(rows)
     return reviews[0]
 
 
@@ -211,7 +213,7 @@ def take_back(taken: Review, other: Review, by: User) -> Review:
 
 
 def _unjoin(row: Damage, goes: Damage) -> None:
-    places = _places(goes)
+    places = places_of(goes.pk)
     row.sightings.filter(seen_as__in=places).update(damage=goes)
     goes.sightings.filter(seen_as=goes).update(seen_as=None)
     if not row.sightings.exists() or not goes.sightings.exists():
@@ -224,18 +226,6 @@ def _unjoin(row: Damage, goes: Damage) -> None:
     goes.save()
     region = Region.around([row, goes])
     write_back(region, {region.number(row.pk), region.number(goes.pk)})
-
-
-def _places(row: Damage) -> list[int]:
-    """A damage, and those that were joined into it, and so on."""
-    found = [row.pk]
-    while (
-        more := Damage.objects.filter(joined_into__in=found)
-        .exclude(pk__in=found)
-        .values_list("pk", flat=True)
-    ):
-        found += list(more)
-    return found
 
 
 def _unpart(row: Damage, made: Damage, seen_as: dict[str, int | None]) -> None:

@@ -8,11 +8,20 @@ from roaddamage.records.models.damages import Apart, Cell, Damage, Passage, Reca
 from roaddamage.records.models.decisions import PatrolFigures, Review, Stop, WorkList
 from roaddamage.records.models.drives import Batch, Drive, FootageFile, Job, Upload, Vehicle, WayPiece
 from roaddamage.records.models.exports import Export
+from roaddamage.records.models.frames import (
+    FrameChange,
+    FrameExport,
+    LabelImport,
+    LabelledBox,
+    LabelledFrame,
+    Opinion,
+)
 from roaddamage.records.models.keeping import Leaving, Retention, Worker
 from roaddamage.records.models.outside import Delivery, Token, Webhook
 from roaddamage.records.models.people import AuditEntry, OneTimePassword
 from roaddamage.records.models.reruns import Rerun, RerunChange, RerunDrive
 from roaddamage.records.models.roads import RoadsFile
+from roaddamage.records.models.trainings import Training
 from roaddamage.records.models.turns import Turn
 from roaddamage.records.models.work import Work
 
@@ -26,9 +35,15 @@ __all__ = [
     "Drive",
     "Export",
     "FootageFile",
+    "FrameChange",
+    "FrameExport",
     "Job",
+    "LabelImport",
+    "LabelledBox",
+    "LabelledFrame",
     "Leaving",
     "OneTimePassword",
+    "Opinion",
     "Passage",
     "PatrolFigures",
     "RecallCounts",
@@ -41,6 +56,7 @@ __all__ = [
     "Sighting",
     "Stop",
     "Token",
+    "Training",
     "Turn",
     "Upload",
     "Vehicle",
