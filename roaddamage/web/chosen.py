@@ -12,7 +12,7 @@ from maps.map_data import STATES
 from roaddamage.records.models import Damage, Drive
 from roaddamage.records.names import full_name
 from roaddamage.records.selection import NOBODY, Selection, day_of, query_of
-from roaddamage.web.templating import say
+from roaddamage.web.templating import day, say
 
 OF_THE_RECORDS = ("people", "drive", "assignee", "road", "area")
 """What the map's own panel can't choose."""
@@ -35,8 +35,8 @@ def words_of(told: Selection) -> list[str]:
             lines.append(", ".join(name for index, name in enumerate(names) if index in chosen) or "–")
     if own.confidence:
         lines.append(say(N_("confidence from {share} %")).format(share=round(100 * own.confidence)))
-    if any(math.isfinite(day) for day in own.days):
-        first, last = (day_of(day).isoformat() if math.isfinite(day) else "" for day in own.days)
+    if any(math.isfinite(one) for one in own.days):
+        first, last = (day(day_of(one)) if math.isfinite(one) else "" for one in own.days)
         lines.append(say(N_("seen {first} – {last}")).format(first=first, last=last))
     return lines + _of_records(told)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import PurePath
 
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import formats
 from django.views.decorators.http import require_POST, require_safe
 
 from detector.errors import N_
@@ -32,7 +31,7 @@ from roaddamage.web.export_form import (
     ExportForm,
     systems,
 )
-from roaddamage.web.templating import say
+from roaddamage.web.templating import dated, say
 
 SHOWN = 100
 KINDS = {
@@ -89,11 +88,7 @@ def _words(asked: Asked) -> list[str]:
 
 
 def _period(since: str, until: str) -> str:
-    first, last = (
-        formats.date_format(date.fromisoformat(day), "SHORT_DATE_FORMAT") if day else ""
-        for day in (since, until)
-    )
-    return f"{first} – {last}".strip()
+    return f"{dated(since)} – {dated(until)}".strip()
 
 
 def choices() -> dict[str, object]:

@@ -20,7 +20,7 @@ from maps.texts import UTF_8
 from roaddamage.records.audit import audited
 from roaddamage.records.figures import Figures, by_class, in_all, saved, weekly
 from roaddamage.records.models import PatrolFigures
-from roaddamage.web.templating import number, say
+from roaddamage.web.templating import day, number, say
 
 WEEKS = (13, 26, 52, 104)
 WIDTH, HEIGHT, BASE = 640, 170, 140
@@ -162,7 +162,7 @@ def _chart(title: str, measures: tuple[Measure, ...], weeks: Sequence[Figures]) 
     for index, week in enumerate(weeks):
         for place, (name, kind, value, digits) in enumerate(measures):
             high = value(week) / top * (BASE - 12)
-            told = f"{week.monday:%Y-%m-%d} {say(name)} {number(value(week), digits)}"
+            told = f"{day(week.monday)} {say(name)} {number(value(week), digits)}"
             bars.append(
                 Bar(round(LEFT + step * (index + 0.1) + wide * place, 2), round(BASE - high, 2), round(wide, 2),
                     round(high, 2), kind, told)

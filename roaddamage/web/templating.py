@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from contextlib import suppress
+from datetime import date, datetime
 from typing import Any
 
 import jinja2
@@ -18,7 +20,10 @@ from roaddamage.language import translation
 from roaddamage.problems import told
 from roaddamage.records.names import full_name
 from roaddamage.web.access import may
+from roaddamage.web.menu import current
 from roaddamage.whereabouts import kind_of_road, on_road
+
+ISO_DAY = re.compile(r"(?<![\d-])\d{4}-\d\d-\d\d(?![\dT-])")
 
 
 def say(message: str) -> str:
@@ -30,6 +35,22 @@ def say(message: str) -> str:
 def local(moment: datetime | None, form: str = "SHORT_DATETIME_FORMAT") -> str:
     """A time on the municipality's clock, as the language writes it; "–" where there is none."""
     return "–" if moment is None else formats.date_format(timezone.localtime(moment), form)
+
+
+def day(value: date | None, form: str = "SHORT_DATE_FORMAT") -> str:
+    """A day as the language writes it; "–" where there is none."""
+    return "–" if value is None else formats.date_format(value, form)
+
+
+def dated(text: str) -> str:
+    """A text of ours with its days, which are ISO 8601 there, as the language writes them."""
+    return ISO_DAY.sub(lambda found: _day_of(found[0]), text)
+
+
+def _day_of(text: str) -> str:
+    with suppress(ValueError):
+        return day(date.fromisoformat(text))
+    return text
 
 
 def number(value: float | None, digits: int = 0) -> str:
@@ -65,10 +86,10 @@ def environment(**options: Any) -> jinja2.Environment:
     made.globals |= {
         "url": lambda name, *args, **kwargs: reverse(name, args=args, kwargs=kwargs),
         "static": static, "messages_of": get_messages, "version": __version__, "classes": CLASSES,
-        "severities": SEVERITIES, "may_go": may, "language": lambda: (get_language() or "ja")[:2],
+        "severities": SEVERITIES, "may_go": may, "current": current, "language": lambda: (get_language() or "ja")[:2],
     }  # fmt: skip
     made.filters |= {
-        "local": local, "day": lambda value: "–" if value is None else formats.date_format(value, "SHORT_DATE_FORMAT"),
+        "local": local, "day": day, "dated": dated,
         "length_of": length_of, "number": number, "size_of": size_of, "full_name": full_name, "problem": lambda kept: told(kept, say), "say": lambda text: say(str(text)),
         "on_road": lambda row: on_road(row, say), "kind_of_road": lambda kind: kind_of_road(kind, say),
     }  # fmt: skip
