@@ -1,0 +1,184 @@
+"""A workspace of the release before, brought to the present; and one of a later release, refused. See tests/data/README.md."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from postgresql import Postgres
+
+pytestmark = pytest.mark.database
+POSTGRESQL = os.environ.get("DATABASE_URL", "").startswith("postgresql")
+BEFORE = (
+    Path(__file__).parent / "data" / f"workspace-of-0001.{'postgresql' if POSTGRESQL else 'sqlite'}.tar.gz"
+)
+LOOK = """
+import json, sys
+from pathlib import Path
+from roaddamage.__main__ import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+from django.conf import settings
+workspace = settings.WORKSPACE
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.test import Client
+from django.urls import reverse
+from roaddamage.records.models import *
+from roaddamage.web.evidence import KINDS, picture_of
+
+client = Client(headers={"host": "localhost"})
+client.force_login(User.objects.get(username="tanaka"))
+pages = [(name, []) for name in ("home", "drives", "damages", "review", "map", "work_lists", "survey", "figures")]
+pages += [("drive", [Drive.objects.get().pk]), ("work_list", [WorkList.objects.get().pk])]
+pages += [("damage", [row.pk]) for row in Damage.objects.order_by("pk")[:10]]
+statuses = {client.get(reverse(name, args=args)).status_code for name, args in pages}
+row = Damage.objects.filter(state="proposed").order_by("pk").first()
+client.post(reverse("decide", args=[row.pk]), {"kind": "confirm", "version": row.version})
+executor = MigrationExecutor(connection)
+print(json.dumps({
+    "kinds": sorted(Review.objects.values_list("kind", flat=True)), "statuses": sorted(statuses),
+    "counts": [model.objects.count() for model in (Damage, Sighting, Stop, RoadsFile, Passage)],
+    "pictures": all(picture_of(one, kind) for one in Sighting.objects.all() for kind in KINDS),
+    "decided": Damage.objects.get(pk=row.pk).state, "on_roads": Damage.objects.filter(road="市道1号線").count(),
+    "people": sorted(User.objects.values_list("username", flat=True)), "job": Job.objects.get().state,
+    "left": len(executor.migration_plan(executor.loader.graph.leaf_nodes())), "comment": Review.objects.get(kind="comment").comment,
+}))
+"""
+LATER = """
+import sys
+from pathlib import Path
+from roaddamage import server
+server.prepare(Path(sys.argv[1]))
+from django.db.migrations.recorder import MigrationRecorder
+from django.db import connection
+MigrationRecorder(connection).record_applied("records", "0999_of_next_year")
+"""
+REVIEWS = [
+    "comment", *["confirm"] * 5, "priority", "reclass", "reject", "repair", "same", "same", *["schedule"] * 3, "undo",
+]  # fmt: skip
+THERE = {
+    "kinds": sorted([*REVIEWS, "confirm"]), "statuses": [200], "counts": [23, 23, 3, 1, 22], "pictures": True,
+    "decided": "confirmed", "on_roads": 23, "people": ["admin", "ml", "suzuki", "tanaka"], "job": "done", "left": 0,
+    "comment": "雨の後にもう一度見る",
+}  # fmt: skip
+"""All that was there, and one more decision."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres | None]:
+    if not POSTGRESQL:
+        yield None
+        return
+    folder = tmp_path_factory.mktemp("postgresql")
+    for part in (folder, *folder.parents[:3]):
+        part.chmod(0o755)
+    made = Postgres.made(folder)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def new_database(server: Postgres | None, request: pytest.FixtureRequest) -> Callable[[], str]:
+    """The address of a database for this test alone; "" for SQLite in the workspace."""
+    return lambda: server.fresh(request.node.name[7:60]) if server else ""
+
+
+def run(*arguments: str | Path, url: str, script: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", script] if script else [sys.executable, "-m", "roaddamage"]
+    env = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    return subprocess.run(
+        [*command, *map(str, arguments)], capture_output=True, text=True, check=False,
+        env={**env, "LANG": "C.UTF-8", **({"DATABASE_URL": url} if url else {})},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def backup(tmp_path: Path) -> Path:
+    """What the release before wrote."""
+    path = tmp_path / "backup.tar"
+    path.write_bytes(gzip.decompress(BEFORE.read_bytes()))
+    return path
+
+
+@pytest.fixture
+def before(
+    backup: Path, tmp_path: Path, server: Postgres | None, new_database: Callable[[], str]
+) -> tuple[Path, str]:
+    """A workspace as the release before left it, and its database."""
+    with tarfile.open(backup) as tar:
+        tar.extractall(tmp_path / "unpacked", filter="data")
+    workspace, url = tmp_path / "workspace", new_database()
+    shutil.move(tmp_path / "unpacked" / "files", workspace)
+    if server:
+        shutil.copy(tmp_path / "unpacked" / "records.dump", server.data.parent / "dump")
+        (server.data.parent / "dump").chmod(0o644)
+        server._run("pg_restore", "--no-owner", "-d", url, str(server.data.parent / "dump"))
+    else:
+        shutil.move(tmp_path / "unpacked" / "records.sqlite3", workspace)
+    return workspace, url
+
+
+def seen(*arguments: str | Path, url: str) -> tuple[dict[str, Any], str]:
+    """What is there after a command, and what that said on standard error."""
+    done = run(*arguments, url=url, script=LOOK)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1]), done.stderr
+
+
+def test_a_workspace_of_the_release_before(before: tuple[Path, str]) -> None:
+    workspace, url = before
+    assert seen("upgrade", "--workspace", workspace, url=url) == (THERE, "")
+    assert len(list(workspace.glob("records-before-*.sqlite3"))) == (0 if url else 1)
+
+
+def test_a_backup_of_the_release_before(
+    backup: Path, tmp_path: Path, new_database: Callable[[], str]
+) -> None:
+    workspace, url = tmp_path / "again", new_database()
+    there, said = seen("restore", backup, "--workspace", workspace, url=url)
+    assert there == THERE
+    assert "no footage" in said
+
+
+def test_a_workspace_of_a_later_release_is_refused(before: tuple[Path, str]) -> None:
+    workspace, url = before
+    assert run(workspace, url=url, script=LATER).returncode == 0
+    files = sorted(workspace.rglob("*"))
+    done = run("upgrade", "--workspace", workspace, url=url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "later version of the application (0999_of_next_year)" in done.stderr
+    assert sorted(workspace.rglob("*")) == files
+
+
+def test_a_backup_of_a_later_release_is_refused(
+    backup: Path, tmp_path: Path, new_database: Callable[[], str]
+) -> None:
+    later = tmp_path / "later.tar"
+    with tarfile.open(backup) as old, tarfile.open(later, "w") as new:
+        for member in old:
+            content = old.extractfile(member).read()  # type: ignore[union-attr]
+            if member.name == "backup.json":
+                told = json.loads(content)
+                content = json.dumps(
+                    told | {"version": "9.0.0", "migrations": [*told["migrations"], "0999_x"]}
+                ).encode()
+                member.size = len(content)
+            new.addfile(member, io.BytesIO(content))
+    done = run("restore", later, "--workspace", tmp_path / "again", url=new_database())
+    assert done.returncode == 1
+    assert "later version of the application (9.0.0). Install that, then restore." in done.stderr
+    assert not (tmp_path / "again").exists()
