@@ -13,6 +13,8 @@ import requests
 from django.db import connection
 from django.utils import timezone
 
+from roaddamage.delivery_faults import fault_of
+from roaddamage.problems import problem
 from roaddamage.records.models import Delivery
 from roaddamage.webhooks import WebhookError, check, signature
 
@@ -30,13 +32,14 @@ log = logging.getLogger("roaddamage.webhooks")
 def bring(delivery: Delivery) -> None:
     """Try to bring one delivery, and write down what came of it."""
     delivery.tries += 1
+    address, delivery.told, delivery.problem = delivery.webhook.address, "", {}
     try:
-        check(delivery.webhook.address)
+        check(address)
         delivery.told = _sent(delivery)
     except WebhookError as error:
-        delivery.told = error.message(str)[:200]
+        delivery.problem = problem(error)
     except requests.RequestException as error:
-        delivery.told = type(error).__name__
+        delivery.problem = problem(fault_of(error, address, ANSWER_S))
     states = Delivery.State
     if delivery.told.startswith("2"):
         delivery.state = states.taken
@@ -44,7 +47,7 @@ def bring(delivery: Delivery) -> None:
         delivery.state = states.given_up
     else:
         delivery.due = timezone.now() + TRY_AGAIN_AFTER[delivery.tries - 1]
-    delivery.save(update_fields=["tries", "told", "state", "due"])
+    delivery.save(update_fields=["tries", "told", "problem", "state", "due"])
 
 
 def _sent(delivery: Delivery) -> str:

@@ -10,12 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import requests
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from made_records import made_damage, made_drive
 
-from roaddamage import postman
+from roaddamage import delivery_faults, postman
+from roaddamage.language import translation
 from roaddamage.postman import TRY_AGAIN_AFTER, Postman, bring
 from roaddamage.records.decisions import Decision, decide
 from roaddamage.records.models import Delivery, Webhook
@@ -124,8 +126,32 @@ def test_a_target_that_hangs_or_is_gone_ends(
     target.status = 0
     tell(NEW, {"drive": 1})
     told = [brought(one.pk) for one in Delivery.objects.order_by("pk")]
-    assert [one.told for one in told] == ["ReadTimeout", "ConnectionError"]
+    templates = [str(one.problem["template"]) for one in told]
+    assert templates == [delivery_faults.NO_ANSWER, delivery_faults.REFUSED]
+    assert not any(one.told for one in told)
     assert {one.state for one in told} == {Delivery.State.waiting}
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (
+            "http://127.0.0.1:1/",
+            "127.0.0.1 は接続を拒否しました（ポート 1 で待ち受けているものがありません）。",
+        ),
+        (
+            "http://nowhere.invalid:8000/",
+            "nowhere.invalid という名前は、このネットワークでは見つかりません。",
+        ),
+        ("https://127.0.0.1:{port}/", "127.0.0.1 の証明書を受け入れられませんでした（TLS）。"),
+    ],
+)
+def test_what_went_wrong_is_told_in_words(address: str, words: str, target: Target) -> None:
+    address = address.format(port=target.server_port)
+    with pytest.raises(requests.RequestException) as raised:
+        requests.post(address, timeout=30, proxies={"http": "", "https": ""})
+    told = delivery_faults.fault_of(raised.value, address, 10.0).message(translation("ja"))
+    assert told.startswith(words)
 
 
 @pytest.mark.django_db(transaction=True)

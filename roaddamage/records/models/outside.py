@@ -64,7 +64,9 @@ class Delivery(models.Model):
     """When it is tried next."""
     tries = models.PositiveSmallIntegerField(default=0)
     told = models.CharField(max_length=NAME, blank=True)
-    """What the last try came to."""
+    """The last answer: its status."""
+    problem = models.JSONField(default=dict)
+    """Why there was none (`roaddamage.problems`)."""
 
     class Meta:
         ordering: ClassVar = ["-pk"]
