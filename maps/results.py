@@ -251,6 +251,14 @@ def _segments(
     return _framed(pandas.DataFrame(columns), name, _lines(network, found.pieces, piece, direction))
 
 
+def hot_columns(told: Assessment, found: Segments) -> dict[str, NDArray[np.float64] | Ints]:
+    """Of each row of a table of segments, how hot the 100 m are that it is of (`maps.hot_spots`): level, z and q."""
+    piece, _ = _rows(told.network, found)
+    of = told.network.short.of[piece] if found is told.short else piece
+    hot = told.hot
+    return {"hot_level": hot.level[of], "hot_z": np.round(hot.z[of], 2), "hot_q": np.round(hot.q[of], 5)}
+
+
 def _names(index: NDArray[np.int8]) -> list[str]:
     return [DIAGNOSES[one] for one in index.tolist()]
 

@@ -174,19 +174,27 @@ def serve_pages(place: socket.socket, ready: Callable[[], None]) -> None:
     Pages(config).run(sockets=[place])
 
 
-def start_worker(folder: Path) -> multiprocessing.process.BaseProcess:
+NICE = 10
+"""Trainings leave the processor to drives and pages, where those want it."""
+
+
+def start_worker(folder: Path, trainings: bool = False) -> multiprocessing.process.BaseProcess:
     """A worker in a process of its own."""
-    process = multiprocessing.get_context("spawn").Process(target=run_worker, args=(folder,), daemon=False)
+    process = multiprocessing.get_context("spawn").Process(
+        target=run_worker, args=(folder, False, trainings), daemon=False
+    )
     process.start()
     return process
 
 
-def run_worker(folder: Path, once: bool = False) -> None:
-    """Be a worker until asked to end; with `once`, until nothing waits."""
+def run_worker(folder: Path, once: bool = False, trainings: bool = False) -> None:
+    """Be a worker, of drives or of trainings, until asked to end; with `once`, until nothing waits."""
     prepare(folder)
     from roaddamage.workers import work
 
-    work(once=once)
+    if trainings:
+        os.nice(NICE)
+    work(once=once, trainings=trainings)
 
 
 def run_export(folder: Path, number: int) -> None:
@@ -197,6 +205,16 @@ def run_export(folder: Path, number: int) -> None:
 
     end_with_parent()
     run(number)
+
+
+def run_segments(folder: Path) -> None:
+    """Work the segments out (`roaddamage.segment_tables`), and end with the process that started this one."""
+    prepare(folder)
+    from roaddamage.segment_tables import work_out
+    from roaddamage.workers import end_with_parent
+
+    end_with_parent()
+    work_out()
 
 
 def run_paper(folder: Path, work_list: int, language: str, key: str) -> None:

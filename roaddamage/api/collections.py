@@ -9,15 +9,21 @@ from typing import Any
 
 from django.db.models import Max, Min, Q, QuerySet
 
-from detector.errors import N_
+from detector.errors import N_, RoadDamageError
 from maps.question import Bounds
+from maps.tables import TITLES
 from roaddamage.api.schemas import DriveOut
 from roaddamage.records.facts import damage_of
-from roaddamage.records.models import Drive
+from roaddamage.records.models import Drive, Segment
 from roaddamage.records.selection import Selection, exactly, within
+from roaddamage.segment_tables import LENGTHS_M, in_use
 
 Moments = tuple[datetime | None, datetime | None]
 """Begin and end, both included; None where open."""
+
+
+class NotYetError(RoadDamageError):
+    """Features that are being worked out for the first time."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,18 @@ class Collection:
     """Fields that tell when a row begins and ends."""
     corners: tuple[str, str, str, str]
     """Fields that tell how far a row reaches: west, south, east, north."""
+    key: str = "pk"
+    """The field that is a feature's number, by which pages follow one another."""
 
     def extent(self) -> dict[str, Any]:
         """Where and when there is anything, as the OGC API writes it; nothing for an empty collection."""
         west, south, east, north = self.corners
         begin, end = self.times
-        told = self.rows().aggregate(
+        try:
+            rows = self.rows()
+        except NotYetError:
+            return {}
+        told = rows.aggregate(
             box_west=Min(west), box_south=Min(south), box_east=Max(east), box_north=Max(north), since=Min(begin), until=Max(end)
         )  # fmt: skip
         found: dict[str, Any] = {}
@@ -81,6 +93,32 @@ def _touches(bbox: Bounds) -> Q:
     return across & Q(north__gte=south, south__lte=north)
 
 
+def _segments(metres: int) -> QuerySet[Segment]:
+    """Raises NotYetError."""
+    table = in_use()
+    if table is None:
+        raise NotYetError(
+            N_("The segments are being worked out for the first time. Ask again in some minutes.")
+        )
+    return Segment.objects.filter(table=table, metres=metres)
+
+
+def _surveyed_during(moments: Moments) -> Q:
+    begin, end = moments
+    kept = Q(end__gte=begin) if begin else Q()
+    return kept & Q(begin__lte=end) if end else kept
+
+
+def _of_segments(metres: int, name: str, title: str) -> Collection:
+    return Collection(
+        name, title, N_("Stretches of road by direction: crack ratio with its interval, class, and what of it was seen."),
+        lambda: _segments(metres),
+        lambda row: {"type": "LineString", "coordinates": row.line},
+        lambda row: row.told, _touches, _surveyed_during,
+        ("begin", "end"), ("west", "south", "east", "north"), "number",
+    )  # fmt: skip
+
+
 COLLECTIONS = {
     one.name: one
     for one in (
@@ -99,5 +137,6 @@ COLLECTIONS = {
             DriveOut.of, _touches, _driven_during,
             ("begin", "begin"), ("west", "south", "east", "north"),
         ),
+        *(_of_segments(metres, name, TITLES[name]) for metres, name in LENGTHS_M.items()),
     )
 }  # fmt: skip

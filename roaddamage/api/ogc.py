@@ -22,7 +22,7 @@ from detector.errors import N_, RoadDamageError
 from maps.question import Bounds, bounds
 from roaddamage import __version__
 from roaddamage.api.api import BIGGEST, Basic, Bearer, noted
-from roaddamage.api.collections import COLLECTIONS, Collection, Moments
+from roaddamage.api.collections import COLLECTIONS, Collection, Moments, NotYetError
 from roaddamage.api.schemas import Problem
 from roaddamage.web.access import who
 from roaddamage.web.templating import say
@@ -55,7 +55,7 @@ class Refused(Schema):
     description: str
 
 
-REFUSALS: dict[int, Any] = {400: Refused, 404: Problem}
+REFUSALS: dict[int, Any] = {400: Refused, 404: Problem, 503: Refused}
 ANSWERS = {200: dict[str, Any], **REFUSALS}
 FEATURES = {
     "responses": {200: {"description": "GeoJSON", "content": {GEOJSON: {"schema": {"type": "object"}}}}}
@@ -125,13 +125,14 @@ def items(
     one = _found(collection)
     most = min(_whole("limit", limit or str(USUAL), 1), MOST)
     begin = _whole("after", after or "0", 0)
+    key = one.key
     chosen = one.chosen(_bounds(bbox) if bbox else None, _moments(datetime) if datetime else None)
-    rows = list(chosen.filter(pk__gt=begin).order_by("pk")[: most + 1])
+    rows = list(chosen.filter(**{f"{key}__gt": begin}).order_by(key)[: most + 1])
     if not begin:
         noted(who(request), "damages.read", f"ogc {one.name}")
     links = [_link(request, "items", "self", collection, kind=GEOJSON, query=request.GET.dict())]
     if len(rows) > most:
-        following = request.GET.dict() | {"after": str(rows[most - 1].pk)}
+        following = request.GET.dict() | {"after": str(getattr(rows[most - 1], key))}
         links.append(_link(request, "items", "next", collection, kind=GEOJSON, query=following))
     answer = {
         "type": "FeatureCollection",
@@ -152,7 +153,8 @@ def item(request: HttpRequest, collection: str, number: str) -> HttpResponse:
     """One feature."""
     _only(request)
     one = _found(collection)
-    row = one.rows().filter(pk=int(number)).first() if number.isdecimal() and len(number) < 19 else None
+    known = number.isdecimal() and len(number) < 19
+    row = one.rows().filter(**{one.key: int(number)}).first() if known else None
     if row is None:
         raise Http404
     links = [
@@ -165,6 +167,12 @@ def item(request: HttpRequest, collection: str, number: str) -> HttpResponse:
 @ogc.exception_handler(RoadDamageError)
 def _refused(request: HttpRequest, error: RoadDamageError) -> HttpResponse:
     return JsonResponse({"code": "InvalidParameterValue", "description": error.message(say)}, status=400)
+
+
+@ogc.exception_handler(NotYetError)
+def _not_yet(request: HttpRequest, error: NotYetError) -> HttpResponse:
+    told = {"code": "NotYet", "description": error.message(say)}
+    return JsonResponse(told, status=503, headers={"Retry-After": "60"})
 
 
 def _found(name: str) -> Collection:
@@ -186,7 +194,7 @@ def _told(request: HttpRequest, one: Collection) -> dict[str, Any]:
 
 def _feature(one: Collection, row: Any) -> dict[str, Any]:
     return {
-        "type": "Feature", "id": row.pk, "geometry": one.geometry(row), "properties": one.properties(row),
+        "type": "Feature", "id": getattr(row, one.key), "geometry": one.geometry(row), "properties": one.properties(row),
     }  # fmt: skip
 
 

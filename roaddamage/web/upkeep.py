@@ -9,7 +9,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.core.management import call_command
 
-from roaddamage import retention_runs
+from roaddamage import retention_runs, segment_tables
 from roaddamage.batches import clear_abandoned
 from roaddamage.export_runs import clear_old
 from roaddamage.web.asgi_messages import Receive, Send
@@ -18,6 +18,7 @@ from roaddamage.web.uploads import in_thread
 CLEAR_EVERY_S = 6 * 3600.0
 LOOK_EVERY_S = 900.0
 """For what is over its time, which goes at night."""
+SEGMENTS_EVERY_S = 120.0
 log = logging.getLogger("roaddamage.upkeep")
 
 
@@ -34,6 +35,13 @@ async def retaining() -> None:
     while True:
         await _done(retention_runs.look)
         await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def segmenting() -> None:
+    """Work the segments out anew once they may be others."""
+    while True:
+        await _done(segment_tables.look)
+        await asyncio.sleep(SEGMENTS_EVERY_S)
 
 
 async def _done(do: Callable[[], object]) -> None:
@@ -63,7 +71,11 @@ async def lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            tasks = [asyncio.create_task(clearing()), asyncio.create_task(retaining())]
+            tasks = [
+                asyncio.create_task(clearing()),
+                asyncio.create_task(retaining()),
+                asyncio.create_task(segmenting()),
+            ]
         for task in tasks if message["type"] == "lifespan.shutdown" else ():
             task.cancel()
         await send({"type": f"{message['type']}.complete"})

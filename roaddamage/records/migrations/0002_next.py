@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("name", models.CharField(max_length=200, primary_key=True, serialize=False)),
                 ("host", models.CharField(max_length=200)),
+                ("trainings", models.BooleanField(default=False)),
                 ("begun", models.DateTimeField(auto_now_add=True)),
                 ("beat", models.DateTimeField(db_index=True)),
             ],

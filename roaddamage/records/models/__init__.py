@@ -22,6 +22,7 @@ from roaddamage.records.models.people import AuditEntry, OneTimePassword
 from roaddamage.records.models.reruns import Rerun, RerunChange, RerunDrive
 from roaddamage.records.models.roads import RoadsFile
 from roaddamage.records.models.trainings import Training
+from roaddamage.records.models.segments import Segment, SegmentTable
 from roaddamage.records.models.turns import Turn
 from roaddamage.records.models.work import Work
 
@@ -53,6 +54,8 @@ __all__ = [
     "Retention",
     "Review",
     "RoadsFile",
+    "Segment",
+    "SegmentTable",
     "Sighting",
     "Stop",
     "Token",
