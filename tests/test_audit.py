@@ -13,9 +13,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from roaddamage.records.audit import audited
 from roaddamage.records.models import AuditEntry
+from roaddamage.web.audit_details import in_words
 
 pytestmark = pytest.mark.django_db
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -91,9 +93,24 @@ def read(client: Client, asked: str) -> str:
 def test_a_download_can_hold_no_formula_and_is_an_entry_itself(administrator: Client, entries: None) -> None:
     (row,) = list(csv.reader(io.StringIO(read(administrator, "target=22"))))[1:]
     assert row[0] == "2026-04-03T23:59:00+09:00"
-    assert (row[1], row[4], row[5]) == ("engineer", "'=22", '{"comment": "穴"}')
+    assert (row[1], row[4], row[5]) == ("engineer", "'=22", "コメント: 穴")
     newest = AuditEntry.objects.latest("pk")
     assert (newest.action, newest.details) == ("audit.exported", {"filters": {"target": "22"}})
+
+
+def test_details_in_words() -> None:
+    told = {
+        "groups": ["ml", "crew"],
+        "state": "gone",
+        "writes": True,
+        "filters": {"class": "1"},
+        "nothing": "",
+    }
+    with translation.override("en"):
+        assert in_words(told) == (
+            "groups: machine learning (looks, trains models), crew (hands footage in, repairs); state: probably"
+            " repaired, to be checked; may change things: yes; filters: (class of damage: 1); nothing: –"
+        )
 
 
 def test_pages(administrator: Client, people: dict[str, User]) -> None:

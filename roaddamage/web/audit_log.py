@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -21,13 +20,21 @@ from django.views.decorators.http import require_GET
 from detector.errors import N_
 from maps.texts import UTF_8, safe_text
 from roaddamage.records.audit import audited
-from roaddamage.records.models import AuditEntry, Damage
-from roaddamage.web.audit_words import ACTIONS, DETAILS
+from roaddamage.records.models import AuditEntry
+from roaddamage.web.audit_details import in_words
+from roaddamage.web.audit_words import ACTIONS
 from roaddamage.web.templating import say
 
 PAGE = 100
 CHUNK = 2_000
-HEADINGS = (N_("time"), N_("user"), N_("what was done"), N_("action"), N_("of what"), N_("details"))
+HEADINGS = (
+    N_("time"),
+    N_("user"),
+    N_("what was done"),
+    N_("name of the action"),
+    N_("of what"),
+    N_("details"),
+)
 
 
 class Filters(forms.Form):
@@ -65,7 +72,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         {
             "page": pages.get_page(request.GET.get("page")), "form": form, "asked": asked.urlencode(),
             "people": User.objects.order_by("username"), "actions": _actions(), "words": ACTIONS,
-            "details": DETAILS, "states": dict(Damage.State.choices),
+            "in_words": in_words,
         },
     )  # fmt: skip
 
@@ -88,11 +95,10 @@ def audit_csv(request: HttpRequest) -> StreamingHttpResponse:
 def _lines(rows: QuerySet[AuditEntry]) -> Iterator[bytes]:
     yield _line([say(heading) for heading in HEADINGS]).encode(UTF_8)
     for row in rows.iterator(CHUNK):
-        told = json.dumps(row.details, ensure_ascii=False, sort_keys=True) if row.details else ""
         name = row.by.get_username() if row.by else ""
         moment = timezone.localtime(row.at).isoformat(timespec="seconds")
         what = say(ACTIONS.get(row.action) or row.action)
-        yield _line([moment, name, what, row.action, row.target, told]).encode()
+        yield _line([moment, name, what, row.action, row.target, in_words(row.details)]).encode()
 
 
 def _line(cells: list[str]) -> str:
