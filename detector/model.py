@@ -68,7 +68,7 @@ class Model:
         for classes outside the table, and for a device this machine or the form lacks.
         """
         try:
-            self.sha256 = _sha256(path)
+            self.sha256 = digest(path)
         except OSError as error:
             raise ModelError(
                 N_("The model {path} can't be read: {reason}."), path=path, reason=error.strerror
@@ -151,7 +151,7 @@ def _detections(result: Any, class_ids: NDArray[np.int64]) -> Detections:
     )
 
 
-def _sha256(path: Path) -> str:
+def digest(path: Path) -> str:
     """Of a file, or of a folder's files by name."""
     told = hashlib.sha256()
     for file in files_of(path):

@@ -59,6 +59,54 @@ def claimed(
         yield
 
 
+class Lent:
+    """A device that a training has: before all other trainings until its end, before drives one epoch at a time."""
+
+    def __init__(self, name: str, lock: Path | None, waiting: Callable[[], None]) -> None:
+        self.name, self._lock, self._waiting = name, lock, waiting
+        self._stack = ExitStack()
+
+    def take(self) -> None:
+        """Wait for it."""
+        while self._lock and not _held(self._stack, self._lock):
+            self._waiting()
+            time.sleep(WAIT_S)
+
+    def step_aside(self) -> None:
+        """Let a drive that waits for it go first. Without GPUs there is nothing to wait for."""
+        if self._lock:
+            self.give_back()
+            time.sleep(2 * WAIT_S)  # whoever waits looks once in half that time
+            self.take()
+
+    def give_back(self) -> None:
+        """Have it no more."""
+        self._stack.close()
+
+
+@contextmanager
+def lent(waiting: Callable[[], None], folder: Path | None = None) -> Iterator[Lent]:
+    """A device for a training: `name` is cpu, or a GPU's number. Trainings take turns, run by run.
+
+    `waiting` is called every few seconds of waiting; what it raises ends that.
+    """
+    folder = folder or locks.place()
+    names = [str(number) for number in range(gpu_count())] or ["cpu"]
+    with ExitStack() as stack:
+        while not (mine := next((one for one in names if _held(stack, _of_trainings(folder, one))), None)):
+            waiting()
+            time.sleep(WAIT_S)
+        lock = None if mine == "cpu" else folder / f"roaddamage-gpu-{mine}.lock"
+        device = Lent(mine, lock, waiting)
+        stack.callback(device.give_back)
+        device.take()
+        yield device
+
+
+def _of_trainings(folder: Path, name: str) -> Path:
+    return folder / f"roaddamage-training-{'cpu' if name == 'cpu' else f'gpu-{name}'}.lock"
+
+
 def _held(stack: ExitStack, path: Path) -> bool:
     """Whether the lock is held now, until the stack ends."""
     with ExitStack() as attempt:

@@ -1,8 +1,9 @@
 """Jobs: work done by workers, one at a time each, whatever becomes of a worker.
 
-What is said here of a job, a drive's run, holds for each kind of work (`roaddamage.records.models.Work`). A job waits (`queued`), runs, and is then done, failed or cancelled. Its results reach the records in one transaction
-with its end, or not at all (`roaddamage.runs`). Two workers never both finish a job: its end is written by the one
-whose name it bears.
+What is said here of a job, a drive's run, holds for each kind of work (`roaddamage.records.models.Work`). A job waits
+(`queued`), runs, and is then done, failed or cancelled. Its results reach the records in one transaction with its end,
+or not at all (`roaddamage.runs`). Two workers never both finish a job: its end is written by the one whose name it
+bears.
 
 A worker that lives changes the job's `beat` every few seconds. Others look (`Watch`), and where a beat stays the same
 for `DEAD_AFTER_S` of their own steady clock, or the worker's lock on this machine is free, the job is handed to another,
@@ -26,8 +27,10 @@ from detector.errors import N_, RoadDamageError
 from roaddamage import locks
 from roaddamage.problems import problem
 from roaddamage.records.audit import audited
-from roaddamage.records.models import Drive, Job, Work
+from roaddamage.records.models import Drive, Job, Training, Work
 
+DRIVES, TRAININGS = "default", "trainings"
+"""Queues: a drive never waits behind a training, which takes hours, as each has workers of its own."""
 DEAD_AFTER_S = 60.0
 """A worker that was silent for so long is taken for dead."""
 MOST_ATTEMPTS = 3
@@ -170,7 +173,16 @@ def run_job(context: Any, number: int) -> str:
     return run(Job, number, context.task_result.worker_ids[-1], run_drive)
 
 
-TASKS: dict[type[Work], Any] = {Job: run_job}
+@task(queue_name=TRAININGS, takes_context=True)
+def train(context: Any, number: int) -> str:
+    """What a worker does with a training; how it ended."""
+    from roaddamage.runs import run
+    from roaddamage.training_runs import run_training
+
+    return run(Training, number, context.task_result.worker_ids[-1], run_training)
+
+
+TASKS: dict[type[Work], Any] = {Job: run_job, Training: train}
 """What workers do with each kind of work; it is called with its number."""
 
 

@@ -29,8 +29,9 @@ from datasets.card import card
 from datasets.dataset import Dataset
 from detector.errors import N_, RoadDamageError, Translate
 from detector.forms import form_of
-from detector.model import DEFAULT_MODEL, Model
+from detector.model import DEFAULT_MODEL, Model, digest
 from detector.reliability import read_reliability, write_reliability
+from roaddamage.model_faults import BEFORE_GONE, GONE, NOT_BETTER, OTHER_TEST
 from training.evaluation_report import page
 from training.model_card import model_card
 from training.promotion import Comparison, compare, part_hash, seen_file
@@ -70,10 +71,14 @@ class Event:
 
 
 class Models:
-    """The models of a workspace. Reading makes nothing; the first promotion makes the folder."""
+    """The models of a workspace. Reading makes nothing; the first promotion makes the folder.
 
-    def __init__(self, workspace: Path) -> None:
+    `by` is who changes them, as the history says it; "" is the user of the operating system.
+    """
+
+    def __init__(self, workspace: Path, by: str = "") -> None:
         self.folder = workspace / "models"
+        self.by = by
 
     def history(self) -> list[Event]:
         """All events, oldest first. Raises HistoryError for a file that is no history."""
@@ -89,16 +94,18 @@ class Models:
 
     def current(self) -> Path:
         """The model in use. Raises HistoryError where its file is gone."""
-        names = in_use(self.history())
-        if not names:
-            return DEFAULT_MODEL
-        path = self._path(names[-1])
+        path = self.path_of(self.current_name())
         if not path.is_file():
-            raise HistoryError(
-                N_("The model in use, {path}, is gone. Restore it from a backup, or `roaddamage rollback`."),
-                path=path,
-            )
+            raise HistoryError(GONE, path=path)
         return path
+
+    def current_name(self) -> str:
+        """What the model in use is called here; "" is the package's."""
+        return ["", *in_use(self.history())][-1]
+
+    def path_of(self, name: str) -> Path:
+        """Where a promoted model lies; "" is the package's."""
+        return self._path(name) if name else DEFAULT_MODEL
 
     def rollback(self, reason: str = "", *, past_missing: bool = False) -> Path:
         """Return to the model before the one in use; `past_missing` passes over those whose files are gone.
@@ -116,14 +123,8 @@ class Models:
             before = earlier[-1]
             path = self._path(before) if before else DEFAULT_MODEL
             if not path.is_file():
-                raise PromotionError(
-                    N_(
-                        "The model before, {path}, is gone. Restore it from a backup, or give --past-missing to return"
-                        " to the last one that is there."
-                    ),
-                    path=path,
-                )
-            self._write([*events, Event(_now(), _user(), "rollback", before, reason=reason)])
+                raise PromotionError(BEFORE_GONE, path=path)
+            self._write([*events, Event(_now(), self._user(), "rollback", before, reason=reason)])
         return path
 
     def promote(
@@ -150,42 +151,73 @@ class Models:
             events = self.history()
             test = part_hash(dataset)
             self._check_test(events, test, dataset, new_test)
-            for left in self.folder.glob(f"{STAGE}*"):  # by a promotion that was killed
-                shutil.rmtree(left)
-            stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=self.folder))
-            stage.chmod(0o755)
-            try:
-                title = self._title(name or _own_name(candidate), events)
+            title = self._title(name or _own_name(candidate), events)
+            with self._stage(title) as stage:
                 model = _staged(candidate, stage / f"{title}.pt", dataset, device)
                 told = self._compared(model, candidate, dataset, device, moved)
                 compared(told)
-                if not told.promotable and not reason:
-                    raise PromotionError(
-                        N_(
-                            "Not promoted; {name} stays in use. --force promotes it all the same, with a reason."
-                        ),
-                        name=told.current.model,
-                    )
-                _document(
-                    stage,
-                    title,
-                    told,
-                    candidate,
-                    dataset,
-                    "" if told.promotable else reason,
-                    language,
-                    translate,
-                )
-                os.replace(stage, self.folder / title)
-            finally:
-                shutil.rmtree(stage, ignore_errors=True)
-            mean = told.mean
-            event = Event(
-                _now(), _user(), "promotion", title, model.sha256, test, mean.candidate, mean.current,
-                forced=not told.promotable, reason=reason,
-            )  # fmt: skip
-            self._write([*events, event])
+                _check_better(told, reason)
+                _document(stage, title, told, candidate, dataset, reason, language, translate)
+            self._write([*events, self._promotion(title, told, test, reason)])
         return self._path(title)
+
+    def promote_compared(
+        self,
+        candidate: Path,
+        dataset: Dataset,
+        told: Comparison,
+        *,
+        name: str,
+        reason: str = "",
+        new_test: bool = False,
+        language: str = "en",
+        translate: Translate = str,
+    ) -> Path:
+        """Put a candidate in use that was compared with the model in use before, as `promote` does.
+
+        What its scores are worth was fitted on this dataset when it was trained. Raises PromotionError too where the
+        comparison is of other models than these.
+        """
+        with self._changing():
+            events = self.history()
+            test = part_hash(dataset)
+            self._check_test(events, test, dataset, new_test)
+            if digest(candidate) != told.candidate.sha256 or digest(self.current()) != told.current.sha256:
+                raise PromotionError(
+                    N_("Another model was put in use since they were compared: compare anew.")
+                )
+            _check_better(told, reason)
+            title = self._title(name, events)
+            told = dataclasses.replace(told, candidate=dataclasses.replace(told.candidate, model=title))
+            with self._stage(title) as stage:
+                shutil.copyfile(candidate, stage / f"{title}.pt")
+                write_reliability(stage / f"{title}.pt", read_reliability(candidate))
+                _document(stage, title, told, candidate, dataset, reason, language, translate)
+            self._write([*events, self._promotion(title, told, test, reason)])
+        return self._path(title)
+
+    @contextmanager
+    def _stage(self, title: str) -> Iterator[Path]:
+        """A folder for a model to be put in use, which gets its name in the end, or goes."""
+        for left in self.folder.glob(f"{STAGE}*"):  # by a promotion that was killed
+            shutil.rmtree(left)
+        stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=self.folder))
+        stage.chmod(0o755)
+        try:
+            yield stage
+            os.replace(stage, self.folder / title)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+
+    def _promotion(self, title: str, told: Comparison, test: str, reason: str) -> Event:
+        mean = told.mean
+        return Event(
+            _now(), self._user(), "promotion", title, told.candidate.sha256, test, mean.candidate, mean.current,
+            forced=not told.promotable, reason=reason,
+        )  # fmt: skip
+
+    def _user(self) -> str:
+        return self.by or _user()
 
     def _compared(
         self, model: Model, candidate: Path, dataset: Dataset, device: str, moved: Callable[[int, int], None]
@@ -199,13 +231,7 @@ class Models:
     def _check_test(self, events: list[Event], test: str, dataset: Dataset, new_test: bool) -> None:
         earlier = next((one.test_sha256 for one in reversed(events) if one.test_sha256), test)
         if earlier != test and not new_test:
-            raise PromotionError(
-                N_(
-                    "The test part of {path} is not the one that promotions went by until now. Give the dataset that"
-                    " has it, or --new-test to go by this one from now on."
-                ),
-                path=dataset.folder,
-            )
+            raise PromotionError(OTHER_TEST, path=dataset.folder)
 
     def _title(self, wanted: str, events: list[Event]) -> str:
         """A name that is no other model's, safe as a file's."""
@@ -259,6 +285,11 @@ def in_use(events: list[Event]) -> list[str]:
     return names
 
 
+def _check_better(told: Comparison, reason: str) -> None:
+    if not told.promotable and not reason:
+        raise PromotionError(NOT_BETTER, name=told.current.model)
+
+
 def _staged(candidate: Path, path: Path, dataset: Dataset, device: str) -> Model:
     """The candidate as it will be in use: under its name, its confidence fitted on the dataset's val part."""
     if form_of(candidate):
@@ -285,10 +316,12 @@ def _document(
     """Write all that stands beside a promoted model."""
     run = _run_of(candidate)
     texts = {
-        "card.md": model_card(title, told, run, reason, bool(dataset.part("val")), translate),
+        "card.md": model_card(
+            title, told, run, "" if told.promotable else reason, bool(dataset.part("val")), translate
+        ),
         "data.md": card(dataset, translate),
         "report.html": page(told.candidate, dataset, language, translate),
-        "comparison.json": json.dumps(dataclasses.asdict(told), ensure_ascii=False, allow_nan=False),
+        "comparison.json": told.to_json(),
     }
     for name, text in texts.items():
         (stage / name).write_text(text, encoding="utf-8")

@@ -12,6 +12,7 @@ from detector.pipeline import NO_OVERLAP
 from detector.telemetry.clock import APART, LONG_LOG
 from detector.telemetry.delimited import NO_COLUMNS
 from detector.video_drive import NO_GPS
+from roaddamage import model_faults
 
 IN_PAGE = {
     APART: N_(
@@ -42,6 +43,7 @@ IN_PAGE = {
         "This server has no {device} ({count} CUDA devices are there). Ask who looks after the server."
     ),
     CPU_ONLY: N_("{path} can't run on {device} on this server. Ask who looks after it for another model."),
+    **model_faults.IN_PAGE,
 }
 """What a page says in place of what names an option of the command line."""
 

@@ -12,7 +12,7 @@ from roaddamage.common_options import WORKSPACE, errors_said
 from roaddamage.language import preferred_language, translation
 
 SERVE_HELP = N_(
-    """Run the application: pages, uploads and one worker, on this machine.
+    """Run the application: pages, uploads, one worker for drives and one for trainings, on this machine.
 
 The workspace is made where it is not there. On the first start the administrator's one-time password is printed. Other
 machines of the network reach it with --host 0.0.0.0 and their name for it in ROADDAMAGE_HOSTS. Records are in SQLite in
@@ -27,6 +27,8 @@ ROADDAMAGE_HOSTS=roads.city.lg.jp roaddamage serve --host 0.0.0.0 --workspace /s
 )
 WORKER_HELP = N_(
     """Run one more worker, also on another machine where DATABASE_URL is PostgreSQL and the workspace is shared.
+
+A worker runs drives, or, with --trainings, trainings: those take hours, and no drive is to wait behind one.
 
 Example:
 
@@ -76,6 +78,7 @@ def serve(
     from roaddamage.workers import Workers
 
     started = Workers(workers, lambda: server.start_worker(workspace.absolute()))
+    training = Workers(min(workers, 1), lambda: server.start_worker(workspace.absolute(), trainings=True))
     postman = Postman()
     postman.start()
     shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
@@ -84,6 +87,7 @@ def serve(
         server.serve_pages(place, lambda: typer.echo(ready))
     finally:
         postman.stop()
+        training.stop()
         started.stop()
 
 
@@ -100,12 +104,15 @@ def tell_first_administrator(translate: Translate) -> None:
 def worker(
     workspace: Annotated[Path, WORKSPACE] = Path("workspace"),
     once: Annotated[bool, typer.Option("--once", help=N_("End when nothing waits."))] = False,
+    trainings: Annotated[
+        bool, typer.Option("--trainings", help=N_("Train models; without it, run drives."))
+    ] = False,
 ) -> None:
     """Run a worker."""
     from roaddamage import server
 
     with errors_said(translation(preferred_language()), workspace):
-        server.run_worker(workspace, once)
+        server.run_worker(workspace, once, trainings)
 
 
 @app.command(help=DOCTOR_HELP)

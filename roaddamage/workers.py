@@ -17,15 +17,17 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from multiprocessing.process import BaseProcess
 from types import FrameType
 
 from django.db import connection
 from django_tasks_db.management.commands.db_worker import Worker as Queue
 
-from roaddamage import locks, runs
+from roaddamage import attendance, locks, runs
 from roaddamage.faults import AWAY
-from roaddamage.jobs import Watch, lock_of
+from roaddamage.jobs import DRIVES, TRAININGS, Watch, lock_of
 
 LOOK_EVERY_S = 15.0
 AWAY_S = 5.0
@@ -42,9 +44,9 @@ log = logging.getLogger("roaddamage.jobs")
 class Worker(Queue):
     """django-tasks' worker, which a database that is away does not end."""
 
-    def __init__(self, name: str, *, once: bool) -> None:
+    def __init__(self, name: str, *, once: bool, trainings: bool = False) -> None:
         super().__init__(
-            queue_names=["*"], interval=1.0, batch=once, backend_name="default", startup_delay=False, max_tasks=None,
+            queue_names=[TRAININGS if trainings else DRIVES], interval=1.0, batch=once, backend_name="default", startup_delay=False, max_tasks=None,
             worker_id=name, excluded_queue_names=[],
         )  # fmt: skip
         self.asked: set[int] = set()
@@ -77,17 +79,18 @@ def new_name() -> str:
     return f"{socket.gethostname()[:32]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
-def work(*, once: bool = False) -> None:
-    """Be a worker until asked to end; with `once`, until nothing waits."""
+def work(*, once: bool = False, trainings: bool = False) -> None:
+    """Be a worker, of drives or of trainings, until asked to end; with `once`, until nothing waits."""
     name = new_name()
     lock = lock_of(name)
     runs.leaving.clear()
     with locks.held(lock):
         watch, over = Watch(), threading.Event()
-        _look(watch)
-        looking = threading.Thread(target=_looking, args=(watch, over), daemon=True)
+        look = partial(_look, watch, name, trainings)
+        look()
+        looking = threading.Thread(target=_looking, args=(look, over), daemon=True)
         looking.start()
-        worker = Worker(name, once=once)
+        worker = Worker(name, once=once, trainings=trainings)
         if threading.current_thread() is threading.main_thread():
             worker.configure_signals()
         end_with_parent()
@@ -96,16 +99,19 @@ def work(*, once: bool = False) -> None:
         finally:
             over.set()
             lock.unlink(missing_ok=True)
+            with suppress(*AWAY):
+                attendance.leave(name)
 
 
-def _looking(watch: Watch, over: threading.Event) -> None:
+def _looking(look: Callable[[], None], over: threading.Event) -> None:
     while not over.wait(LOOK_EVERY_S):
-        _look(watch)
+        look()
         connection.close()
 
 
-def _look(watch: Watch) -> None:
+def _look(watch: Watch, name: str, trainings: bool) -> None:
     try:
+        attendance.tell(name, trainings=trainings)
         watch.look()
     except Exception as error:  # the database is away: the next look is soon
         log.warning("jobs of dead workers could not be looked for: %s", error)

@@ -151,7 +151,7 @@ class Evaluation:
     def from_json(cls, text: str) -> Evaluation:
         """What `to_json` wrote. Raises DatasetError for anything else."""
         try:
-            told: Evaluation = _built(cls, json.loads(text))
+            told: Evaluation = built(cls, json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DatasetError(
                 N_("These are no scores of `roaddamage evaluate` ({reason})."), reason=error
@@ -164,7 +164,7 @@ class Evaluation:
         return self.groups[0]
 
 
-def _built(kind: Any, value: Any) -> Any:
+def built(kind: Any, value: Any) -> Any:
     """A dataclass, tuple, optional or plain value from what JSON made of it."""
     parts = get_args(kind)
     fields = getattr(kind, "__dataclass_fields__", None)
@@ -172,11 +172,11 @@ def _built(kind: Any, value: Any) -> Any:
         return value
     if fields:
         hints = get_type_hints(kind)
-        return kind(**{name: _built(hint, value[name]) for name, hint in hints.items()})
+        return kind(**{name: built(hint, value[name]) for name, hint in hints.items()})
     if type(None) in parts:
-        return _built(parts[0], value)
+        return built(parts[0], value)
     kinds = [parts[0]] * len(value) if parts[-1] is Ellipsis else parts
-    return tuple(_built(one, each) for one, each in zip(kinds, value, strict=True))
+    return tuple(built(one, each) for one, each in zip(kinds, value, strict=True))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ is hard for both, and drops out.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ from datasets.dataset import Dataset, DatasetError, Picture, known_lines
 from detector.classes import CODES
 from detector.errors import N_
 from detector.model import Model
-from training.evaluate import ALL, Evaluation, Interval, ap50_samples, look, scored
+from training.evaluate import ALL, Evaluation, Interval, Looked, ap50_samples, built, look, scored
 from training.scores import interval
 
 SEEN_DIGITS = 16
@@ -74,6 +76,18 @@ class Comparison:
         """Better in the primary metric, no class significantly worse, and not asked what it had been told."""
         return self.mean.gain > 0 and not self.worse and not self.candidate_seen
 
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Comparison:
+        """What `to_json` wrote. Raises DatasetError for anything else."""
+        try:
+            told: Comparison = built(cls, json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DatasetError(N_("This is no comparison of two models ({reason})."), reason=error) from error
+        return told
+
 
 def compare(
     candidate: Model,
@@ -81,8 +95,11 @@ def compare(
     dataset: Dataset,
     seen: tuple[Path, Path],
     moved: Callable[[int, int], None] = lambda done, total: None,
+    looked: Callable[[Looked], None] = lambda candidate: None,
 ) -> Comparison:
     """Both models on the dataset's test part. `seen` are the candidate's and the current model's `seen_file`.
+
+    `looked` is given what the candidate found, for whoever wants more of it.
 
     Raises DatasetError as `evaluate` does, and for a part without any damage: there is nothing to compare by.
     """
@@ -90,6 +107,7 @@ def compare(
         look(current, dataset, "test", lambda done, total: moved(done, 2 * total)),
         look(candidate, dataset, "test", lambda done, total: moved(total + done, 2 * total)),
     ]
+    looked(looks[1])
     samples = [ap50_samples(one) for one in looks]
     evaluations = [scored(one) for one in looks]
     if evaluations[0].whole.scores[-1].ap50 is None:

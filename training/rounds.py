@@ -18,7 +18,7 @@ from datasets.dataset import Dataset
 from detector.classes import CODES
 from detector.errors import N_, RoadDamageError, Translate
 from detector.model import Model
-from training.evaluate import ALL, Evaluation, Interval, ap50_samples, look, scored
+from training.evaluate import ALL, Evaluation, Interval, Looked, ap50_samples, look, scored
 from training.evaluation_report import number
 from training.promotion import part_hash, seen_count, seen_file
 from training.scores import interval
@@ -61,12 +61,8 @@ def round_of(
     Raises RoundError for a folder that holds no finished run, DatasetError for a dataset without a test part.
     """
     model, told = run / "model.pt", _record(run)
-    key = {"model": told["sha256"], "test": part_hash(dataset)}
-    if (kept := _kept(run / KEPT, key)) is None:
-        kept = _scored(Model(model, device), dataset, moved)
-        part = (run / KEPT).with_suffix(".part")
-        part.write_text(json.dumps(key | kept) + "\n", encoding="utf-8")
-        part.replace(run / KEPT)
+    if (kept := _kept(run / KEPT, _key(told, dataset))) is None:
+        kept = keep(run, look(Model(model, device), dataset, "test", moved))
     labelled = told.get("labelled") or {}
     return Round(
         run.resolve().name,
@@ -79,6 +75,19 @@ def round_of(
         tuple(kept["samples"]),
         seen_count(dataset.part("test"), seen_file(model)),
     )
+
+
+def keep(run: Path, looked: Looked) -> dict[str, Any]:
+    """Keep what a run's model found in the test part, so that it need not look again; how it was scored."""
+    kept = _scored(looked)
+    part = (run / KEPT).with_suffix(".part")
+    part.write_text(json.dumps(_key(_record(run), looked.dataset) | kept) + "\n", encoding="utf-8")
+    part.replace(run / KEPT)
+    return kept
+
+
+def _key(record: dict[str, Any], dataset: Dataset) -> dict[str, str]:
+    return {"model": record["sha256"], "test": part_hash(dataset)}
 
 
 def _record(run: Path) -> dict[str, Any]:
@@ -101,8 +110,7 @@ def _kept(path: Path, key: dict[str, str]) -> dict[str, Any] | None:
         return None
 
 
-def _scored(model: Model, dataset: Dataset, moved: Callable[[int, int], None]) -> dict[str, Any]:
-    looked = look(model, dataset, "test", moved)
+def _scored(looked: Looked) -> dict[str, Any]:
     told: Evaluation = scored(looked)
     return {
         "ap50": {one.code: one.ap50 for one in told.whole.scores},

@@ -79,9 +79,14 @@ def data_hash(dataset: Dataset) -> str:
 
 
 def train(
-    dataset: Dataset, out: Path, settings: Settings, on_progress: Callable[[Moved], None] = lambda _: None
+    dataset: Dataset,
+    out: Path,
+    settings: Settings,
+    on_progress: Callable[[Moved], bool | None] = lambda _: None,
 ) -> Path:
-    """Train, or go on with the run in `out`; returns the model's path.
+    """Train, or go on with the run in `out`, on whatever device; returns the model's path.
+
+    Where `on_progress` answers True after a batch, the training ends there with what it has learnt.
 
     Raises DatasetError for a dataset without a train or val part, ModelError for a start that is none, LogError
     for a log that can't be kept, SettingError for what ultralytics does not know, OutputTakenError for a folder
@@ -118,7 +123,7 @@ def train(
         yolo.add_callback("on_train_start", quick_on_cpu)
         yolo.add_callback("on_model_save", keep)
         forget_after(out / "yolo" / "results.csv", done)
-        arguments = {"resume": True} if last else _arguments(out, data, settings)
+        arguments = {"resume": True, "device": _device(settings)} if last else _arguments(out, data, settings)
         with _told(yolo, out, settings, on_progress):
             yolo.train(trainer=trainer, **arguments)
     trained = _trained(out / "yolo")
@@ -153,14 +158,17 @@ def _write_record(out: Path, record: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _told(yolo: Any, out: Path, settings: Settings, on_progress: Callable[[Moved], None]) -> Iterator[None]:
+def _told(
+    yolo: Any, out: Path, settings: Settings, on_progress: Callable[[Moved], bool | None]
+) -> Iterator[None]:
     """Tell how far the training is: batch by batch, or, where several GPUs train in other processes, by epoch."""
     if "," not in settings.device:
         batches = Counter[int]()
 
         def batch_ends(trainer: Any) -> None:
             batches[trainer.epoch] += 1
-            on_progress(_moved(trainer, batches[trainer.epoch]))
+            if on_progress(_moved(trainer, batches[trainer.epoch])):
+                trainer.stop = True
 
         yolo.add_callback("on_train_batch_end", batch_ends)
         yield
@@ -185,13 +193,6 @@ def _told(yolo: Any, out: Path, settings: Settings, on_progress: Callable[[Moved
 
 def epochs_done(results: Path, epochs: int) -> list[Moved]:
     """The epochs that ultralytics has written of."""
-    if not results.exists():
-        return []
-    with results.open(newline="", encoding="utf-8") as file:
-        rows = [
-            {name.strip(): value for name, value in row.items() if name and value}
-            for row in csv.DictReader(file)
-        ]
     return [
         Moved(
             int(row["epoch"]),
@@ -200,9 +201,36 @@ def epochs_done(results: Path, epochs: int) -> list[Moved]:
             1,
             sum(float(value) for name, value in row.items() if name.startswith("train/")),
         )
-        for row in rows
+        for row in _rows(results)
         if "epoch" in row
     ]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What ultralytics has written of one epoch: the mean loss of boxes, and the mean AP50 on the val part."""
+
+    epoch: int
+    box_loss: float
+    ap50: float
+
+
+def course(results: Path) -> list[Epoch]:
+    """The epochs that are over, in order."""
+    names = "epoch", "train/box_loss", "metrics/mAP50(B)"
+    told = [[row.get(name) for name in names] for row in _rows(results)]
+    return [Epoch(int(one), float(loss), float(ap50)) for one, loss, ap50 in told if one and loss and ap50]
+
+
+def _rows(results: Path) -> list[dict[str, str]]:
+    """The rows of ultralytics' table, each without what it lacks."""
+    if not results.exists():
+        return []
+    with results.open(newline="", encoding="utf-8") as file:
+        return [
+            {name.strip(): value for name, value in row.items() if name and value}
+            for row in csv.DictReader(file)
+        ]
 
 
 def quick_on_cpu(trainer: Any) -> None:
@@ -249,11 +277,16 @@ def _begun(out: Path, record: dict[str, Any]) -> str:
         raise OutputTakenError(
             N_("{path} holds something else than a training run. Name another folder."), path=out
         ) from error
-    if any(before.get(name) != record[name] for name in ("data_sha256", "settings")):
+    if before.get("data_sha256") != record["data_sha256"] or _asked(before) != _asked(record):
         raise OutputTakenError(
             N_("{path} holds a run with other data or settings. Name another folder."), path=out
         )
     return begun
+
+
+def _asked(record: dict[str, Any]) -> dict[str, Any]:
+    """A run's settings, but for the device: a run may go on on another one."""
+    return {name: value for name, value in dict(record.get("settings") or {}).items() if name != "device"}
 
 
 def start(settings: Settings) -> Any:
@@ -314,14 +347,19 @@ def _check_settings(settings: Settings) -> None:
         raise SettingError(N_("A setting for the training can't be used: {reason}"), reason=text) from error
 
 
+def _device(settings: Settings) -> str | list[int]:
+    """As ultralytics wants it said."""
+    several = "," in settings.device
+    return [int(one) for one in settings.device.split(",")] if several else settings.device
+
+
 def _arguments(out: Path, data: Path, settings: Settings) -> dict[str, Any]:
-    device = [int(one) for one in settings.device.split(",")] if "," in settings.device else settings.device
     return {
         "data": str(data),
         "epochs": settings.epochs,
         "imgsz": settings.image_px,
         "batch": settings.batch,
-        "device": device,
+        "device": _device(settings),
         "seed": settings.seed,
         "project": str(out.resolve()),
         "name": "yolo",

@@ -18,8 +18,12 @@ DECIDE = frozenset((ENGINEER, ADMINISTRATOR))
 LOOK = frozenset((ENGINEER, ML, ADMINISTRATOR))
 REPAIR = frozenset((CREW, ENGINEER, ADMINISTRATOR))
 ADMINISTER = frozenset((ADMINISTRATOR,))
+LEARN = frozenset((ML, ADMINISTRATOR))
+"""Train models, and put them in use."""
 
-PUBLIC = frozenset(("login", "openid_connect_login", "openid_connect_callback", "set_language", "favicon"))
+PUBLIC = frozenset(
+    ("login", "openid_connect_login", "openid_connect_callback", "set_language", "favicon", "healthz")
+)
 """For those too who are not known."""
 KNOWN = frozenset(("logout", "password"))
 """For everyone who is known, also without a group, or with a password that is to be changed first."""
@@ -46,6 +50,7 @@ ACCESS: dict[str, frozenset[str]] = {
     "review": DECIDE,
     "review_card": DECIDE,
     "decide": DECIDE,
+    "damage_whole": DECIDE,
     "comment": DECIDE,
     "damage_join": DECIDE,
     "damage_part": DECIDE,
@@ -77,6 +82,14 @@ ACCESS: dict[str, frozenset[str]] = {
     "figures": LOOK,
     "figures_csv": LOOK,
     "figures_patrol": DECIDE,
+    "reruns": LOOK,
+    "rerun_new": LEARN,
+    "rerun": LOOK,
+    "rerun_part": LOOK,
+    "rerun_cancel": LEARN,
+    "rerun_continue": LEARN,
+    "rerun_csv": LOOK,
+    "rerun_picture": LOOK,
     "people": ADMINISTER,
     "person_new": ADMINISTER,
     "person": ADMINISTER,
@@ -92,10 +105,22 @@ ACCESS: dict[str, frozenset[str]] = {
     "damages": LOOK,
     "damages_csv": LOOK,
     "damages_decide": DECIDE,
+    "health": ADMINISTER,
+    "health_part": ADMINISTER,
+    "metrics": ADMINISTER,
     "retention": ADMINISTER,
     "retention_part": ADMINISTER,
     "retention_run": ADMINISTER,
     "drive_keep": DECIDE,
+    "models": LEARN,
+    "model_file": LEARN,
+    "model_rollback": LEARN,
+    "training_new": LEARN,
+    "training": LEARN,
+    "training_part": LEARN,
+    "training_again": LEARN,
+    "training_cancel": LEARN,
+    "training_promote": LEARN,
     "webhooks": ADMINISTER,
     "webhook_new": ADMINISTER,
     "webhook_change": ADMINISTER,

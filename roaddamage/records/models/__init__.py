@@ -21,8 +21,8 @@ from roaddamage.records.models.outside import Delivery, Token, Webhook
 from roaddamage.records.models.people import AuditEntry, OneTimePassword
 from roaddamage.records.models.reruns import Rerun, RerunChange, RerunDrive
 from roaddamage.records.models.roads import RoadsFile
-from roaddamage.records.models.trainings import Training
 from roaddamage.records.models.segments import Segment, SegmentTable
+from roaddamage.records.models.trainings import Training
 from roaddamage.records.models.turns import Turn
 from roaddamage.records.models.work import Work
 
