@@ -65,8 +65,11 @@ def backup(
     with working(translate, out, N_("bytes")) as watch:
         opened = server.open_workspace(workspace)
         from roaddamage.backup import back_up
+        from roaddamage.measures import BACKUP
+        from roaddamage.records.audit import audited
 
         made = back_up(opened, out, watch, footage=not without_footage)
+        audited(None, BACKUP, made.name, bytes=made.stat().st_size, footage=not without_footage)
     size = f"{made.stat().st_size / 1e6:,.1f} MB"
     typer.echo(translate(N_("Backup: {path} ({size})")).format(path=made, size=size))
 
@@ -104,4 +107,7 @@ def upgrade(workspace: Annotated[Path, WORKSPACE] = Path("workspace")) -> None:
     translate = translation(preferred_language())
     with errors_said(translate, workspace):
         server.open_workspace(workspace)
+        from roaddamage.records import frames
+
+        frames.catch_up()
     typer.echo(translate(N_("The workspace is up to date (version {version}).")).format(version=__version__))

@@ -117,7 +117,7 @@ def _data(row: Training) -> Dataset:
 
 def _reviewed(folder: Path) -> Dataset:
     """All frames that people judged, as a dataset."""
-    from roaddamage.records.frames import as_dataset
+    from roaddamage.records.frame_dataset import as_dataset
 
     return as_dataset(LabelledFrame.objects.filter(judged=True), folder)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
 from made_records import made_damage, made_drive
 
 from detector.classes import ALLIGATOR_CRACK, POTHOLE
@@ -15,10 +16,12 @@ from roaddamage.records.joining import join, part
 from roaddamage.records.pieces import put_pieces
 from roaddamage.records.rows import way_of
 from roaddamage.records.taking_back import undo
+from roaddamage.records.whole_frames import FrameError, say_whole
 from roaddamage.workspace import Workspace
 
 pytestmark = pytest.mark.django_db
 BOX = [0.4, 0.5, 0.6, 0.8]
+JSON = {"Accept": "application/json"}
 MOVED = [0.1, 0.2, 0.3, 0.4]
 CONFIRM, SHADOW = Decision("confirm"), Decision("reject", rejected_as="shadow")
 RECLASS, MOVE = Decision("reclass", class_id=ALLIGATOR_CRACK), Decision("box", box=(0.1, 0.2, 0.3, 0.4))
@@ -174,3 +177,60 @@ def test_many_at_once_are_many_frames(people: dict[str, Any], workspace: Workspa
     rows = [made_damage(drive, place, pictures=True) for place in range(3)]
     decide_all([(row.pk, None) for row in rows], people["engineer"], CONFIRM)
     assert models.LabelledFrame.objects.count() == models.FrameChange.objects.count() == 3
+
+
+@pytest.fixture
+def two(people: dict[str, Any], workspace: Workspace) -> list[models.Damage]:
+    """Two damages in one picture."""
+    drive = made_drive(people["crew"])
+    rows = [made_damage(drive, place, pictures=True) for place in range(2)]
+    models.Sighting.objects.update(time_s=7.25)
+    return rows
+
+
+def test_whole_once_all_in_it_is_decided_on(two: list[models.Damage], people: dict[str, Any]) -> None:
+    who = people["ml"]
+    decide(two[0].pk, people["engineer"], CONFIRM)
+    frame = models.LabelledFrame.objects.get()
+    with pytest.raises(FrameError, match=f"damage {two[1].pk}"):
+        say_whole(frame, who, True)
+    decide(two[1].pk, people["engineer"], SHADOW)
+    assert (say_whole(frame, who, True), say_whole(frame, who, True)) == (True, False)
+    frame.refresh_from_db()
+    assert frame.whole
+    undo(people["engineer"])
+    frame.refresh_from_db()
+    assert not frame.whole, "what was taken back may be anything"
+    decide(two[1].pk, people["engineer"], SHADOW)
+    say_whole(frame, who, True)
+    say_whole(frame, who, False)
+    told = [(one.by.username, one.after["whole"]) for one in frame.changes.all() if "whole" in one.after]
+    assert told == [("ml", True), ("engineer", False), ("ml", True), ("ml", False)]
+
+
+def test_what_was_decided_by_another_picture_is_taken_over(
+    two: list[models.Damage], people: dict[str, Any]
+) -> None:
+    decide(two[0].pk, people["engineer"], CONFIRM)
+    models.Review.objects.create(
+        damage=two[1], by=people["engineer"], kind="confirm", after={"class_id": ALLIGATOR_CRACK}
+    )
+    say_whole(models.LabelledFrame.objects.get(), people["ml"], True)
+    assert said() == [POT, CRACK]
+
+
+def test_whole_said_with_the_decision(
+    client: Client, two: list[models.Damage], people: dict[str, Any]
+) -> None:
+    client.force_login(people["engineer"])
+    told = [
+        client.post(f"/damages/{row.pk}/decide/", {"kind": "confirm", "whole": "yes"}, headers=JSON).json()[
+            "said"
+        ]
+        for row in two
+    ]
+    assert f"損傷 {two[1].pk}" in told[0] or f"damage {two[1].pk}" in told[0]
+    assert models.LabelledFrame.objects.get().whole
+    for whole, status in (("", 200), ("yes", 200)):
+        answer = client.post(f"/review/{two[0].pk}/whole/", {"whole": whole})
+        assert (answer.status_code, models.LabelledFrame.objects.get().whole) == (status, bool(whole))

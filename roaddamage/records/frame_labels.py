@@ -68,10 +68,11 @@ def area_of(box: LabelledBox) -> Area:
     return Area(tuple(box.xyxy), box.class_id, box.rejected_as)
 
 
-def labels_of(frame: LabelledFrame) -> Labels:
-    """What stands of a frame."""
+def labels_of(frame: LabelledFrame, boxes: Iterable[LabelledBox] | None = None) -> Labels:
+    """What stands of a frame; `boxes` are its rows, where they are at hand."""
     negatives = tuple(filter(None, frame.negatives.split(",")))
-    return Labels(frame.whole, negatives, {box.uid: area_of(box) for box in frame.boxes.all()})
+    rows = frame.boxes.all() if boxes is None else boxes
+    return Labels(frame.whole, negatives, {box.uid: area_of(box) for box in rows})
 
 
 def changes_between(before: Labels, after: Labels) -> tuple[dict[str, Any], dict[str, Any]]:

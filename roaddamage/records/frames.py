@@ -23,6 +23,7 @@ from roaddamage import frame_files
 from roaddamage.records.frame_labels import Area, Labels, changes_between, labels_of
 from roaddamage.records.models import (
     Damage,
+    Drive,
     FrameChange,
     LabelImport,
     LabelledBox,
@@ -66,7 +67,7 @@ def follow(row: Damage, review: Review) -> None:
             if moved is not None and box.sighting_id == moved and box.uid in labels.areas:
                 labels = _moved(labels, box.uid, Sighting.objects.get(pk=moved))
         if best is not None and key == best.pk and key not in boxes and row.best and after:
-            labels = _with(labels, uid_of(frame, row.pk), Area(_box(row.best), *after))
+            labels = _with(labels, uid_of(frame, row.pk), Area(box_of(row.best), *after))
         put(frame, labels, review.by, review=review, of={uid_of(frame, row.pk): (row, row.best)})
 
 
@@ -142,14 +143,15 @@ def _looked_at(row: Damage) -> LabelledFrame | None:
     known = frame_of(seen)
     if known is not None:
         return known
-    drive = seen.drive
-    uid = hashlib.sha256(f"{drive.digest}:{time_ms_of(seen)}".encode()).hexdigest()[:UID_DIGITS]
-    source = settings.WORKSPACE.evidence / str(drive.pk) / PurePath(seen.frame).name
+    # The digest alone: a drive's row can be megabytes.
+    digest = Drive.objects.values_list("digest", flat=True).get(pk=seen.drive_id)
+    uid = hashlib.sha256(f"{digest}:{time_ms_of(seen)}".encode()).hexdigest()[:UID_DIGITS]
+    source = settings.WORKSPACE.evidence / str(seen.drive_id) / PurePath(seen.frame).name
     size = frame_files.take_in(source, uid) if source.is_file() else None
     if size is None:
         return None
     return LabelledFrame.objects.create(
-        uid=uid, drive=drive, time_ms=time_ms_of(seen), width_px=size[0], height_px=size[1], judged=False,
+        uid=uid, drive_id=seen.drive_id, time_ms=time_ms_of(seen), width_px=size[0], height_px=size[1], judged=False,
         captured_at=moment(seen.utc_s), road=row.road_id or row.road,
     )  # fmt: skip
 
@@ -163,7 +165,7 @@ def put(
     `of` are the damage and sighting of areas that are new, by their uid.
     """
     rows = {box.uid: box for box in frame.boxes.all()}
-    before, after = changes_between(labels_of(frame), labels)
+    before, after = changes_between(labels_of(frame, rows.values()), labels)
     if not before and not after:
         return False
     for uid in after.get("boxes", {}):
@@ -197,14 +199,15 @@ def _changed(labels: Labels, box: LabelledBox, label: Label | None, *, gone: boo
 
 
 def _moved(labels: Labels, uid: str, seen: Sighting) -> Labels:
-    return _with(labels, uid, replace(labels.areas[uid], xyxy=_box(seen)))
+    return _with(labels, uid, replace(labels.areas[uid], xyxy=box_of(seen)))
 
 
 def _with(labels: Labels, uid: str, area: Area) -> Labels:
     return replace(labels, areas={**labels.areas, uid: area})
 
 
-def _box(seen: Sighting) -> tuple[float, float, float, float]:
+def box_of(seen: Sighting) -> tuple[float, float, float, float]:
+    """A sighting's box as frames keep it: shares of the picture."""
     x1, y1, x2, y2 = (round(float(share), 6) for share in seen.box or (0, 0, 1, 1))
     return x1, y1, x2, y2
 
@@ -223,12 +226,12 @@ def catch_up() -> int:
 def _taken_in(number: int) -> bool:
     with transaction.atomic():
         Turn.take("counting")
-        row = Damage.objects.select_related("best__drive").get(pk=number)
+        row = Damage.objects.select_related("best").get(pk=number)
         reviews = _reviews(places_of(number))
         label = standing(reviews, number)
         frame = _looked_at(row) if label else None
         if label is None or frame is None or row.best is None:
             return False
         last = next(one for one in reversed(reviews) if one.kind in JUDGING)
-        labels = _with(labels_of(frame), uid_of(frame, number), Area(_box(row.best), *label))
+        labels = _with(labels_of(frame), uid_of(frame, number), Area(box_of(row.best), *label))
         return put(frame, labels, last.by, review=last, of={uid_of(frame, number): (row, row.best)})

@@ -7,14 +7,15 @@ from datetime import date
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from detector.errors import N_
 from roaddamage.records import decisions, taking_back
 from roaddamage.records.decisions import Decision, DecisionError
-from roaddamage.records.models import Review
+from roaddamage.records.models import Damage, Review
 from roaddamage.records.queue import QUEUES, Asked, waiting
+from roaddamage.records.whole_frames import FrameError, say_whole_of
 from roaddamage.web.templating import say
 
 
@@ -55,7 +56,35 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
         decided = decisions.decide(number, _by(request), decision, numbered(request, "version"))
     except DecisionError as error:
         return _refused(request, error, number)
-    return _done(request, decided)
+    return _done(request, decided, _and_whole(request, decided))
+
+
+def _and_whole(request: HttpRequest, decided: Review) -> str:
+    """Where the person said with the decision that nothing else is in the picture: what came of that."""
+    if request.POST.get("whole") != "yes":
+        return ""
+    try:
+        say_whole_of(decided.damage, _by(request), True)
+    except FrameError as error:
+        return error.message(say)
+    return say(N_("Nothing else is in its picture."))
+
+
+@require_POST
+def damage_whole(request: HttpRequest, number: int) -> HttpResponse:
+    """Say of the picture of a damage that is decided on that nothing else is in it, or that this is not known."""
+    row = get_object_or_404(Damage.objects.select_related("best"), pk=number)
+    whole = request.POST.get("whole") == "yes"
+    try:
+        say_whole_of(row, _by(request), whole)
+    except FrameError as error:
+        return JsonResponse({"said": error.message(say)}, status=409)
+    said = (
+        N_("Nothing else is in its picture.")
+        if whole
+        else N_("Whether there is more in its picture is open.")
+    )
+    return JsonResponse({"number": number, "said": say(said)})
 
 
 @require_POST
@@ -94,9 +123,10 @@ def _script(request: HttpRequest) -> bool:
     return request.headers.get("Accept", "").startswith("application/json")
 
 
-def _done(request: HttpRequest, review: Review) -> HttpResponse:
+def _done(request: HttpRequest, review: Review, also: str = "") -> HttpResponse:
     row, kind = review.damage, review.get_kind_display()
     text = say(N_("Damage {number}: {what}.")).format(number=row.pk, what=say(kind))
+    text = f"{text} {also}".strip()
     if not _script(request):
         messages.success(request, text)
         return redirect("damage", row.pk)

@@ -8,8 +8,10 @@ from django.views.decorators.http import require_safe
 
 from detector.classes import CLASSES
 from roaddamage.records.audit import audited
+from roaddamage.records.frames import frame_of, judged_as, time_ms_of
 from roaddamage.records.models import Damage, Drive
 from roaddamage.records.queue import QUEUES, Asked, waiting
+from roaddamage.records.whole_frames import seen_in
 from roaddamage.web.damage_page import told
 
 AT_ONCE = 500
@@ -46,4 +48,16 @@ def card(request: HttpRequest, number: int) -> HttpResponse:
     """One damage as the review page shows it."""
     row = get_object_or_404(Damage.objects.select_related("best__drive", "assignee"), pk=number)
     audited(request.user, "damage.seen", str(row.pk))
-    return render(request, "web/review_card.html", told(row))
+    return render(request, "web/review_card.html", {**told(row), **_picture(row)})
+
+
+def _picture(row: Damage) -> dict[str, object]:
+    """What else was found in the picture, as (sighting, label) pairs, and whether a person said that this is all."""
+    best = row.best
+    if best is None or not best.frame:
+        return {"others": [], "frame": None, "undecided": True}
+    found = [seen for seen in seen_in(best.drive_id, time_ms_of(best)) if seen.damage_id != row.pk]
+    return {
+        "others": [(seen, judged_as(seen.damage)) for seen in found], "frame": frame_of(best),
+        "undecided": judged_as(row) is None,
+    }  # fmt: skip

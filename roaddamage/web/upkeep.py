@@ -12,6 +12,8 @@ from django.core.management import call_command
 from roaddamage import retention_runs, segment_tables
 from roaddamage.batches import clear_abandoned
 from roaddamage.export_runs import clear_old
+from roaddamage.frame_files import clear_unused
+from roaddamage.records import frames
 from roaddamage.web.asgi_messages import Receive, Send
 from roaddamage.web.uploads import in_thread
 
@@ -25,7 +27,7 @@ log = logging.getLogger("roaddamage.upkeep")
 async def clearing() -> None:
     """Clear abandoned files, those of old exports, and what the records need no more, now and then."""
     while True:
-        for clear in (_abandoned, clear_old, _sessions, _places):
+        for clear in (frames.catch_up, clear_unused, _abandoned, clear_old, _sessions, _places):
             await _done(clear)
         await asyncio.sleep(CLEAR_EVERY_S)
 

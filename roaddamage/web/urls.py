@@ -134,7 +134,9 @@ urlpatterns = [
     path("reruns/<int:number>/cancel/", rerun_page.rerun_cancel, name="rerun_cancel"),
     path("reruns/<int:number>/continue/", rerun_page.rerun_continue, name="rerun_continue"),
     path("reruns/<int:number>/changes.csv", rerun_page.rerun_csv, name="rerun_csv"),
-    path("reruns/<int:number>/changes/<int:change>/before.jpg", rerun_page.rerun_picture, name="rerun_picture"),
+    path(
+        "reruns/<int:number>/changes/<int:change>/before.jpg", rerun_page.rerun_picture, name="rerun_picture"
+    ),
     path("people/", people.people, name="people"),
     path("people/new/", people.person_new, name="person_new"),
     path("people/<int:number>/", people.person, name="person"),

@@ -79,9 +79,19 @@
     const told = await send(address('decide', number), {
       kind, version: article.dataset.version, rejected_as: rejectedAs, class_id: classId,
       box: kind === 'box' ? box.value.join(',') : '',
+      whole: slot.querySelector('[data-do=whole][aria-pressed=true]') ? 'yes' : '',
     });
     cards.delete(number);
     if (told && !told.waits) numbers.splice(numbers.indexOf(number), 1);
+    await show(true);
+  }
+
+  /* Before the decision it is kept with it, after it at once. */
+  async function whole(button) {
+    const article = slot.querySelector('article'), pressed = button.getAttribute('aria-pressed') === 'true';
+    if (!pressed && article.dataset.others) { say(article.dataset.others, true); return; }
+    if (article.dataset.undecided) { say(''); button.setAttribute('aria-pressed', String(!pressed)); return; }
+    await send(address('all', Number(article.dataset.number)), { whole: pressed ? '' : 'yes' });
     await show(true);
   }
 
@@ -108,6 +118,7 @@
     try {
       if (kind === 'next' || kind === 'before') await go(kind === 'next' ? 1 : -1);
       else if (kind === 'undo') await undo();
+      else if (kind === 'whole') await whole(button);
       else await decide(button);
     } catch {
       say(page.dataset.lost, true);
