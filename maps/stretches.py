@@ -92,9 +92,9 @@ class Merging:
         self, drive: str, place: Floats, moved: Floats, known_m2: Floats
     ) -> tuple[Floats, Floats]:
         """How what the drive saw there before was moved, and that variance, where that is known better."""
-        by, spread_m, _ = self._offsets.near(drive, place, float(np.sqrt(known_m2.max())), NEIGHBOURS_M)
+        by, spread_m, apart_m = self._offsets.near(drive, place, 0.0, NEIGHBOURS_M)
         told_m2 = spread_m**2 - LEAST_OWN_M**2
-        better = told_m2 < known_m2
+        better = np.isfinite(apart_m) & (told_m2 < known_m2)
         return np.where(better[:, None], by, moved), np.where(better, told_m2, known_m2)
 
     def _unmatched(

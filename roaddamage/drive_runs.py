@@ -21,8 +21,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from detector.vehicle import Vehicle as Known
+from roaddamage import leaving as leaving_files
 from roaddamage.faults import AWAY, is_full
-from roaddamage.records.models import Damage, Drive, Job, Turn, Vehicle
+from roaddamage.records.models import Drive, Job, Turn, Vehicle
+from roaddamage.rerun_results import hand_over, replace_results, tell_of, withdraw
 from roaddamage.runs import CancelledError, LeavingError, LostError, go_on, leaving, patiently
 
 if TYPE_CHECKING:
@@ -52,7 +54,9 @@ def run_drive(job: Job) -> None:
         # Where the disk is full, the pictures of this run are to make room before its end can be written.
         patiently(lambda: keep(job, result, model.image_px, model.name, staged), when_full=False)
     except AWAY as error:
-        if is_full(error) and not staged.exists():
+        if is_full(error) and job.again:
+            withdraw(job)
+        elif is_full(error) and not staged.exists():
             shutil.rmtree(settings.WORKSPACE.evidence / str(drive.pk), ignore_errors=True)
         raise
     finally:
@@ -113,11 +117,18 @@ def keep(job: Job, result: DriveResult, image_px: int, model: str, staged: Path)
             raise LostError
         if now.cancel_asked:
             raise CancelledError
-        fill(drive, way, result, model)
+        if job.again:
+            replace_results(job, drive, way, result, model)
+        else:
+            fill(drive, way, result, model)
         now.state, now.finished = Job.State.done, timezone.now()
         now.metres_done = now.metres_total = result.metres
         now.save(update_fields=["state", "finished", "metres_done", "metres_total"])
-        name_evidence(staged, settings.WORKSPACE.evidence / str(drive.pk))
+        if job.again:
+            hand_over(job, staged)
+        else:
+            name_evidence(staged, settings.WORKSPACE.evidence / str(drive.pk))
+    leaving_files.remove()
 
 
 def fill(drive: Drive, way: Way, result: DriveResult, model: str) -> None:
@@ -126,9 +137,7 @@ def fill(drive: Drive, way: Way, result: DriveResult, model: str) -> None:
 
     from roaddamage.detect import drive_report, driven_of
     from roaddamage.records.counting import count_in
-    from roaddamage.records.facts import damage_of
     from roaddamage.records.rows import fill_drive
-    from roaddamage.webhooks import NEW, tell
 
     fill_drive(drive, way, driven_of(result))
     drive.duration_s = result.drive.duration_s
@@ -138,13 +147,7 @@ def fill(drive: Drive, way: Way, result: DriveResult, model: str) -> None:
     counted = count_in(drive, way, [replace(one, drive=drive.name) for one in result.sightings])
     drive.found, drive.found_new = counted.found, counted.new
     drive.save(update_fields=["found", "found_new"])
-    if counted.fresh:
-        fresh = Damage.objects.filter(pk__in=counted.fresh).select_related("assignee").order_by("pk")
-        told = {
-            "drive": {"number": drive.pk, "name": drive.name},
-            "damages": [damage_of(row) for row in fresh],
-        }
-        tell(NEW, told)
+    tell_of(drive, counted.fresh)
     if drive.vehicle and result.vehicle.camera:
         Vehicle.objects.filter(pk=drive.vehicle.pk).update(
             camera=asdict(result.vehicle.camera), drives_seen=result.vehicle.drives

@@ -16,7 +16,7 @@ from roaddamage.web.access import ACCESS, ADMINISTRATOR, GROUPS, KNOWN, PUBLIC
 
 pytestmark = pytest.mark.django_db
 ARGUMENTS: dict[str, object] = {
-    "number": 1, "uid": "a", "kind": "csv", "sighting": 1, "app_label": "auth", "object_id": "1", "content_type_id": 1,
+    "number": 1, "uid": "a", "kind": "csv", "sighting": 1, "change": 1, "app_label": "auth", "object_id": "1", "content_type_id": 1,
     "url": "nowhere", "path": "nowhere", "name": "a.jpg", "collection": "damages",
 }  # fmt: skip
 """What to put where an address has a place for something, by its name."""

@@ -7,7 +7,9 @@ from django.urls import reverse
 
 BELOW = {
     "work_lists": ("/stops/",),
-    "people": ("/tokens/", "/webhooks/", "/retention/", "/health/"),
+    "models": ("/reruns/",),
+    "people": ("/tokens/", "/webhooks/"),
+    "health": ("/retention/",),
 }
 """Where else the pages of an entry lie, besides below its own address."""
 
