@@ -168,7 +168,7 @@ def serve_pages(place: socket.socket, ready: Callable[[], None]) -> None:
     # uvicorn hands the signal on when it is through; what comes after it is to be done all the same.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = uvicorn.Config(
-        "roaddamage.asgi:application", log_level="warning", proxy_headers=True, timeout_graceful_shutdown=5,
+        "roaddamage.asgi:application", log_config=None, access_log=False, proxy_headers=True, timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=64 * 1024, server_header=False,
     )  # fmt: skip
     Pages(config).run(sockets=[place])

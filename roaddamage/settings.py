@@ -16,6 +16,7 @@ import dj_database_url
 from maps.offline import ASSETS
 from roaddamage.configuration import read
 from roaddamage.language import LOCALE
+from roaddamage.logs import settings_of
 from roaddamage.workspace import workspace_in_use
 
 WORKSPACE = workspace_in_use()
@@ -50,6 +51,7 @@ INSTALLED_APPS = [
     "roaddamage.web",
 ]
 MIDDLEWARE = [
+    "roaddamage.web.request_log.Requests",
     "roaddamage.web.streaming.Streams",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -166,10 +168,4 @@ WEBHOOK_HOSTS = CONFIGURATION.webhooks.hosts
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
-}
+LOGGING = settings_of(CONFIGURATION.logs.format, requests=CONFIGURATION.logs.requests)

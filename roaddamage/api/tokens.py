@@ -19,7 +19,7 @@ from roaddamage.records.audit import audited
 from roaddamage.records.models import Token
 from roaddamage.web.templating import say
 
-PLACES = ("/api/", "/ogc/")
+PLACES = ("/api/", "/ogc/", "/metrics")
 """Where a token is good for anything."""
 LONGEST_DAYS, USUAL_DAYS = 3 * 366, 366
 SEEN_EVERY = timedelta(minutes=1)

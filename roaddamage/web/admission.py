@@ -47,6 +47,8 @@ class Asked:
     whole: bool = False
     """The upload has arrived; nothing more is to be written."""
     path: str = ""
+    by: int | None = None
+    """The user's number."""
 
 
 def admit(method: str, path: str, headers: dict[str, str]) -> Asked:
@@ -72,7 +74,7 @@ def admit(method: str, path: str, headers: dict[str, str]) -> Asked:
         _check_length(headers, upload, offset)
     if whole and method == "DELETE":
         raise UploadError(409, N_("{name} has arrived already."), name=upload.name)
-    return Asked(method, uid, offset, upload.size, whole)
+    return Asked(method, uid, offset, upload.size, whole, by=user.pk)
 
 
 def _check_length(headers: dict[str, str], upload: Upload, offset: int) -> None:
@@ -120,7 +122,7 @@ def _begun(user: Any, headers: dict[str, str]) -> Asked:
     upload = Upload.objects.create(
         uid=uuid.uuid4().hex, batch=batch.uid, name=path.name, path=path.as_posix(), size=size, by=user
     )
-    return Asked("POST", upload.uid, size=size, path=upload.path)
+    return Asked("POST", upload.uid, size=size, path=upload.path, by=user.pk)
 
 
 def _metadata(text: str) -> dict[str, str]:

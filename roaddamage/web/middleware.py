@@ -16,6 +16,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from detector.errors import N_
+from roaddamage import metrics
 from roaddamage.api.tokens import for_programs, refused
 from roaddamage.web.access import PUBLIC, keep_groups, may, must_change_password
 from roaddamage.web.templating import say
@@ -54,7 +55,7 @@ class Guard:
         """Let through, ask to log in, or refuse. Raises PermissionDenied."""
         match = request.resolver_match
         name = match.view_name if match else ""
-        if name in PUBLIC:
+        if name in PUBLIC or (name == "metrics" and metrics.known(request.META.get("REMOTE_ADDR", ""))):
             return None
         if not request.user.is_authenticated:
             if for_programs(request):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,11 +27,14 @@ from detector.errors import RoadDamageError
 from roaddamage.web.admission import LARGEST_BYTES, PREFIX, Asked, admit
 from roaddamage.web.arrivals import forget, keep, really_there
 from roaddamage.web.asgi_messages import Message, Receive, Send, answer, headers_of, language_of
+from roaddamage.web.request_log import answered
 from roaddamage.web.templating import say
 
 IDLE_S = 60.0
 """A connection that sends nothing for so long is taken for lost."""
 TUS_DAYS = 14
+ROUTE = "uploads"
+"""What this door is called in the log of requests."""
 T = TypeVar("T")
 log = logging.getLogger("roaddamage.uploads")
 
@@ -81,16 +85,25 @@ _writing: dict[str, Writing] = {}
 
 async def serve(scope: Message, receive: Receive, send: Send) -> None:
     """Answer one request of the protocol."""
-    headers = headers_of(scope)
+    headers, begun, statuses, by = headers_of(scope), time.perf_counter(), [500], None
+
+    async def noted(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+        await send(message)
+
     try:
         asked = await asyncio.to_thread(in_thread, admit, scope["method"], scope["path"], headers)
-        await _answer(asked, scope, receive, send)
+        by = asked.by
+        await _answer(asked, scope, receive, noted)
     except RoadDamageError as error:
         with override(language_of(headers)):
-            await _say(send, getattr(error, "status", 400), error.message(say))
+            await _say(noted, getattr(error, "status", 400), error.message(say))
     except OperationalError:
         log.warning("the database does not answer", exc_info=True)
-        await _say(send, 503, "")
+        await _say(noted, 503, "")
+    finally:
+        answered(scope["method"], ROUTE, statuses[-1], begun, by)
 
 
 async def _answer(asked: Asked, scope: Message, receive: Receive, send: Send) -> None:

@@ -50,6 +50,8 @@ class Worker(models.Model):
 
     name = models.CharField(max_length=NAME, primary_key=True)
     host = models.CharField(max_length=NAME)
+    trainings = models.BooleanField(default=False)
+    """It runs trainings; else drives and the rest."""
     begun = models.DateTimeField(auto_now_add=True)
     beat = models.DateTimeField(db_index=True)
 
