@@ -121,7 +121,7 @@ def picture_of(frame: LabelledFrame, labels: Labels) -> Picture:
         captured_at=frame.captured_at.isoformat(timespec="seconds") if frame.captured_at else "",
         sha256=frame.sha256, phash=frame.phash, id=frame.uid, xyxy=_array(boxes.values()),
         class_id=np.array([area.class_id for area in boxes.values()], np.int64), box_id=tuple(boxes),
-        judged=None if labels.whole else _array(others), proposed=not labels.said,
+        judged=_array(others) if labels.said and not labels.whole else None, proposed=not labels.said,
     )  # fmt: skip
 
 
