@@ -17,6 +17,7 @@ from roaddamage import (
     dataset_cli,
     export_cli,
     model_cli,
+    rerun_cli,
     retention_cli,
     roads_cli,
     server_cli,
@@ -67,6 +68,7 @@ app.add_typer(export_cli.app)
 app.add_typer(server_cli.app)
 app.add_typer(roads_cli.app)
 app.add_typer(add_cli.app)
+app.add_typer(rerun_cli.app)
 
 
 DETECT_HELP = N_(

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from detector.errors import N_
 from detector.forms import model_name
-from roaddamage.jobs import JobError, cancel, put_in
+from roaddamage.jobs import DELETED, JobError, cancel, put_in
 from roaddamage.models import Models
 from roaddamage.problems import problem
 from roaddamage.records.audit import audited
@@ -120,11 +120,7 @@ def enqueue_again(drive: Drive, by: User) -> Job:
                 raise JobError(N_("{drive} was not run yet."), drive=row.name)
             if row.footage_deleted:
                 day = f"{timezone.localtime(row.footage_deleted):%Y-%m-%d}"
-                raise JobError(
-                    N_("{drive}: its footage was deleted on {day}, as its time was over."),
-                    drive=row.name,
-                    day=day,
-                )
+                raise JobError(DELETED, drive=row.name, day=day)
             if any(not (settings.WORKSPACE.footage / path).is_file() for path in _paths(row)):
                 raise JobError(N_("{drive}: its footage is not where it was put."), drive=row.name)
             job = Job.objects.create(drive=row, by=by, again=True)

@@ -40,7 +40,9 @@ def test_pictures_are_kept_by_their_reader_alone(
     assert answer.content.startswith(b"\xff\xd8\xff")
     assert answer["Content-Type"] == "image/jpeg"
     assert answer["X-Content-Type-Options"] == "nosniff"
-    assert answer["Cache-Control"].startswith("private, max-age=")
+    assert answer["Cache-Control"] == "private, no-cache"
+    same = client.get(f"/evidence/{damage.best_id}/{kind}/", headers={"If-None-Match": answer["ETag"]})
+    assert (same.status_code, same.content) == (304, b"")
 
 
 @pytest.mark.parametrize("name", [

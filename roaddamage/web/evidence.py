@@ -7,13 +7,14 @@ from pathlib import Path, PurePath
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
 from django.views.decorators.http import require_safe
 
 from roaddamage.records.models import Sighting
 
 KINDS = {"picture": "evidence", "crop": "crop", "frame": "frame"}
 """What a picture is called in an address → the sighting's field that names its file."""
-KEEP_S = 3600
 
 
 def picture_of(seen: Sighting, kind: str) -> Path | None:
@@ -30,6 +31,8 @@ def evidence(request: HttpRequest, sighting: int, kind: str) -> HttpResponse:
     path = picture_of(seen, kind) if kind in KINDS else None
     if path is None:
         raise Http404
-    return HttpResponse(
-        path.read_bytes(), "image/jpeg", headers={"Cache-Control": f"private, max-age={KEEP_S}"}
-    )
+    # Asked anew each time: where its drive is run again, a sighting has another picture, and another box in it.
+    tag = quote_etag(f"{path.name}-{path.stat().st_mtime_ns}")
+    answer = get_conditional_response(request, etag=tag) or HttpResponse(path.read_bytes(), "image/jpeg")
+    answer.headers["Cache-Control"], answer.headers["ETag"] = "private, no-cache", tag
+    return answer
