@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_POST
@@ -23,7 +24,7 @@ from roaddamage.jobs import cancel, enqueue, seconds_left, share_done
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Drive, FootageFile, Job, Vehicle
 from roaddamage.understanding import footage_of
-from roaddamage.web.access import who
+from roaddamage.web.access import may, who
 from roaddamage.web.mending import LARGEST_LOG_BYTES, OPEN, back
 
 FRAME_PX = 960
@@ -81,6 +82,8 @@ def drive_cancel(request: HttpRequest, number: int) -> HttpResponse:
     job = Job.objects.filter(drive=number, state__in=(Job.State.queued, Job.State.running)).first()
     if job is None:
         return back(request, number, RoadDamageError(N_("It is not waiting or running any more.")))
+    if job.again and not may(request.user, "rerun_cancel"):
+        raise PermissionDenied
     cancel(job, who(request))
     return back(request, number)
 

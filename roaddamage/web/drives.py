@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -62,9 +62,9 @@ def queue(request: HttpRequest) -> HttpResponse:
 
 def open_jobs() -> dict[str, object]:
     """Jobs that wait or run, the running ones first, each with its share done and seconds left."""
-    States = Job.State  # noqa: N806
-    jobs = Job.objects.filter(Q(state=States.running) | Q(state=States.queued)).select_related("drive", "by")
-    shown = sorted(jobs[:MOST_OPEN], key=lambda job: (job.state != States.running, job.at))
+    jobs = Job.objects.filter(state__in=(Job.State.running, Job.State.queued)).select_related("drive", "by")
+    # "running" comes before "queued" so, and new footage before what is run again.
+    shown = jobs.order_by("-state", "again", "pk")[:MOST_OPEN]
     return {
         "jobs": [(job, share_done(job), seconds_left(job)) for job in shown],
         "more": max(jobs.count() - MOST_OPEN, 0),
