@@ -26,6 +26,7 @@ from roaddamage.records.models import Rerun, RerunChange, RerunDrive, Review
 from roaddamage.records.models.drives import LONG
 from roaddamage.web.access import who
 from roaddamage.web.downloads import sent
+from roaddamage.web.evidence import picture_of
 from roaddamage.web.templating import say
 
 A_PAGE = 60
@@ -68,6 +69,7 @@ def rerun(request: HttpRequest, number: int) -> HttpResponse:
     for one in page.object_list:
         one.means = means_of(one.kind, one.judged)  # type: ignore[attr-defined]
         one.picture = bool(_picture(one))  # type: ignore[attr-defined]
+        one.pictured = bool(one.sighting and picture_of(one.sighting, "crop"))  # type: ignore[attr-defined]
     return render(request, "web/rerun.html", {
         **_values(row), "page": page, "kind": kind, "judged": judged, "kinds": Kind.choices, "people": PEOPLE,
     })  # fmt: skip
