@@ -10,7 +10,13 @@ from ipaddress import ip_address, ip_network
 
 from django.conf import settings
 from django.utils import timezone
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -19,6 +25,7 @@ from roaddamage.records.models import Work
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 OPEN = (Work.State.queued, Work.State.running)
+disable_created_metrics()
 _registry = CollectorRegistry()
 requests = Counter(
     "roaddamage_requests", "Requests that this process answered", ["method", "status"], registry=_registry

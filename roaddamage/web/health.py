@@ -110,15 +110,15 @@ def _workers() -> Card:
     card, rows = Card(say(N_("Workers"))), measures.workers()
     for row in rows:
         kind = say(N_("trainings")) if row.trainings else say(N_("drives"))
-        since = say(N_("since {when}")).format(when=local(row.begun))
-        card.facts.append((row.host, f"{kind}, {since}"))
+        text = say(N_("{kind} since {when}")).format(kind=kind, when=local(row.begun))
+        card.facts.append((row.host, text))
     if not any(not row.trainings for row in rows):
         waits = any(one.states[Work.State.queued] for one in measures.queue().values())
         card.doubt(
             Word.fault if waits else Word.warning,
             say(
                 N_(
-                    "No worker has told of itself for a minute: drives wait. Start `roaddamage serve` or a worker."
+                    "No worker has told of itself for a minute: drives wait. Start roaddamage serve, or a worker."
                 )
             ),
         )
@@ -184,7 +184,7 @@ def _database() -> Card:
 def _backup() -> Card:
     card, last = Card(say(N_("Backup"))), measures.last_backup()
     if last is None:
-        card.doubt(Word.warning, say(N_("None was made yet with `roaddamage backup`.")))
+        card.doubt(Word.warning, say(N_("None was made yet with the command roaddamage backup.")))
         return card
     card.facts.append((say(N_("The last one")), local(last.at)))
     card.facts.append((say(N_("Size")), size_of(last.details.get("bytes", 0))))
@@ -201,7 +201,7 @@ def _model() -> Card:
     if error:
         card.doubt(Word.fault, told(problem(error, settings.WORKSPACE.folder), say))
     else:
-        card.facts.append((say(N_("Name")), name))
+        card.facts.append((say(N_("Model")), name))
     return card
 
 
