@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
@@ -38,6 +37,7 @@ from roaddamage.export import (
 from roaddamage.language import translation
 from roaddamage.records.models import Export
 from roaddamage.records.surveys import Period, compared, roads_of_records, survey_of_records
+from roaddamage.zips import zipped
 
 PACKING = Step("packing", N_("packing"))
 FIRST, LAST = (READING, ROADS, PLACING, TELLING), (PACKING,)
@@ -150,21 +150,8 @@ def _packed(form: str, folder: Path) -> dict[str, Any]:
     """What of a form is downloaded: its file, else a zip of its folder; the map stays beside its zip."""
     path = folder / PARTS[form][0]
     if form in FOLDERS:
-        path = _zipped(folder / f"{NAME}-{form}.zip", path, path)
+        path = zipped(folder / f"{NAME}-{form}.zip", path, path)
         shutil.rmtree(folder / form)
     elif form == "html":
-        path = _zipped(folder / MAP_ZIP, folder, folder / MAP, folder / EVIDENCE)
+        path = zipped(folder / MAP_ZIP, folder, folder / MAP, folder / EVIDENCE)
     return {"form": form, "name": path.name, "bytes": path.stat().st_size}
-
-
-def _zipped(target: Path, base: Path, *parts: Path) -> Path:
-    """A zip of files and folders, by their paths in `base`; pictures are as small as they get already."""
-    with zipfile.ZipFile(target, "w") as file:
-        for part in parts:
-            for path in sorted(part.rglob("*")) if part.is_dir() else [part]:
-                if path.is_file():
-                    small = path.suffix in (".jpg", ".png")
-                    file.write(
-                        path, path.relative_to(base), zipfile.ZIP_STORED if small else zipfile.ZIP_DEFLATED
-                    )
-    return target

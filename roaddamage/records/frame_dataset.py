@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -25,10 +25,10 @@ log = logging.getLogger("roaddamage.frames")
 
 
 def as_dataset(
-    frames: QuerySet[LabelledFrame], folder: Path, moment: datetime | None = None, *, blind: bool = False,
+    frames: QuerySet[LabelledFrame] | Sequence[int], folder: Path, moment: datetime | None = None, *, blind: bool = False,
     moved: Callable[[int], None] = lambda done: None,
 ) -> Dataset:  # fmt: skip
-    """Write frames into a new folder, each labelled as it is, or was at a `moment`; those of which nothing stands are left out.
+    """Write frames (or those of these keys) into a new folder, each labelled as it is, or was at a `moment`; those of which nothing stands are left out.
 
     `blind`: the pictures alone, as if nobody had said anything. `moved` is told how many are done. A frame whose picture is
     gone is left out, and told in the log. Raises OSError where the folder can't be written.
@@ -47,9 +47,11 @@ def as_dataset(
     return Dataset(folder, tuple(pictures))
 
 
-def _told(frames: QuerySet[LabelledFrame], moment: datetime | None) -> Iterator[tuple[LabelledFrame, Labels]]:
+def _told(
+    frames: QuerySet[LabelledFrame] | Sequence[int], moment: datetime | None
+) -> Iterator[tuple[LabelledFrame, Labels]]:
     """Each frame and its labels, some hundreds in memory at a time."""
-    keys = list(frames.order_by("pk").values_list("pk", flat=True))
+    keys = sorted(frames.values_list("pk", flat=True) if isinstance(frames, QuerySet) else frames)
     beside = ("boxes",) if moment is None else ("boxes", "changes")
     for some in portions(keys):
         rows = LabelledFrame.objects.filter(pk__in=some).select_related("drive").defer(

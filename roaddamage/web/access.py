@@ -16,6 +16,8 @@ DRIVES = frozenset((CREW, ENGINEER, ADMINISTRATOR))
 """Hand footage in, and see what became of it."""
 DECIDE = frozenset((ENGINEER, ADMINISTRATOR))
 LOOK = frozenset((ENGINEER, ML, ADMINISTRATOR))
+LABEL = frozenset((ML, ADMINISTRATOR))
+"""Take labels out to tools, and in again."""
 REPAIR = frozenset((CREW, ENGINEER, ADMINISTRATOR))
 ADMINISTER = frozenset((ADMINISTRATOR,))
 LEARN = frozenset((ML, ADMINISTRATOR))
@@ -57,6 +59,18 @@ ACCESS: dict[str, frozenset[str]] = {
     "undo": DECIDE,
     "damage": LOOK,
     "evidence": LOOK,
+    "frames": LOOK,
+    "frames_export": LABEL,
+    "frame_export_part": LABEL,
+    "frame_export_file": LABEL,
+    "labels": LABEL,
+    "labels_new": LABEL,
+    "labels_read": LABEL,
+    "labels_decide": LABEL,
+    "frame": LOOK,
+    "frame_whole": LOOK,
+    "frame_picture": LOOK,
+    "frame_small": LOOK,
     "work_lists": REPAIR,
     "work_list_new": DECIDE,
     "work_list": REPAIR,

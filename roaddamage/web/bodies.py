@@ -11,13 +11,18 @@ from django.utils.translation import override
 
 from roaddamage.photos import MOST_BYTES
 from roaddamage.web.asgi_messages import Message, Receive, Send, answer, headers_of, language_of
+from roaddamage.web.labels import LARGEST_BYTES
 from roaddamage.web.mending import LARGEST_LOG_BYTES
 from roaddamage.web.middleware import POLICY
 from roaddamage.web.refused import TOO_LONG
 
 FORM_BYTES = 2**20
 """What a form has beside its file."""
-FILES = {"drive_log": LARGEST_LOG_BYTES + FORM_BYTES, "stop_done": MOST_BYTES + FORM_BYTES}
+FILES = {
+    "labels_new": LARGEST_BYTES + FORM_BYTES,
+    "drive_log": LARGEST_LOG_BYTES + FORM_BYTES,
+    "stop_done": MOST_BYTES + FORM_BYTES,
+}
 """Addresses that take a file, by name, and the bytes that may be sent there."""
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 

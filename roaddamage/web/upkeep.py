@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -12,6 +13,7 @@ from django.core.management import call_command
 from roaddamage import retention_runs, segment_tables
 from roaddamage.batches import clear_abandoned
 from roaddamage.export_runs import clear_old
+from roaddamage.frame_exports import clear_old_zips
 from roaddamage.frame_files import clear_unused
 from roaddamage.records import frames
 from roaddamage.web.asgi_messages import Receive, Send
@@ -27,7 +29,15 @@ log = logging.getLogger("roaddamage.upkeep")
 async def clearing() -> None:
     """Clear abandoned files, those of old exports, and what the records need no more, now and then."""
     while True:
-        for clear in (frames.catch_up, clear_unused, _abandoned, clear_old, _sessions, _places):
+        for clear in (
+            frames.catch_up,
+            clear_unused,
+            clear_old_zips,
+            _abandoned,
+            clear_old,
+            _sessions,
+            _places,
+        ):
             await _done(clear)
         await asyncio.sleep(CLEAR_EVERY_S)
 
@@ -42,15 +52,21 @@ async def retaining() -> None:
 async def segmenting() -> None:
     """Work the segments out anew once they may be others."""
     while True:
-        await _done(segment_tables.look)
+        process = await _done(segment_tables.start)
+        while process and process.is_alive():  # no thread waits for it, which the server's end would wait for
+            await asyncio.sleep(1.0)
+        if process and process.exitcode:
+            log.warning("the segments were not worked out: code %s", process.exitcode)
         await asyncio.sleep(SEGMENTS_EVERY_S)
 
 
-async def _done(do: Callable[[], object]) -> None:
+async def _done(do: Callable[[], Any]) -> Any:
+    """What it comes to; None where it did not succeed."""
     try:
-        await asyncio.to_thread(in_thread, do)
+        return await asyncio.to_thread(in_thread, do)
     except Exception:
         log.warning("%s did not succeed", do.__name__, exc_info=True)
+        return None
 
 
 def _abandoned() -> None:
