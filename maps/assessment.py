@@ -43,9 +43,7 @@ class Assessment:
         if not roads.given:
             return self.damages
         return [
-            replace(damage, road=roads.name[line] or roads.road_id[line], chainage_m=at)
-            if line != NO_ROAD
-            else damage
+            replace(damage, road=roads.told(line), chainage_m=at) if line != NO_ROAD else damage
             for damage, line, at in zip(self.damages, placed.line.tolist(), placed.at_m.tolist(), strict=True)
         ]
 

@@ -35,8 +35,8 @@ LABELS = (0, 4, 7, 10)
 """Places of labels in a head; what they label stands right of them."""
 
 
-def add_inspection_record(book: Workbook, layer: Layer, translate: Translate) -> None:
-    """Add the sheet; `layer` has the columns of `SEGMENTS`."""
+def add_inspection_record(book: Workbook, layer: Layer, decided: str, translate: Translate) -> None:
+    """Add the sheet; `layer` has the columns of `SEGMENTS`, `decided` says what people decided (`maps.decided`)."""
     _ = translate
     sheet = book.create_sheet(_(N_("Inspection record")))
     shown = [*(column for column in layer.columns if column.name in WIDTHS), ACTION, REMARKS]
@@ -44,11 +44,8 @@ def add_inspection_record(book: Workbook, layer: Layer, translate: Translate) ->
     sheet.row_dimensions[HEADING_ROW].height = HEADING_PT
     sheet.sheet_format.defaultRowHeight, sheet.sheet_format.customHeight = ROW_PT, True
     sheet.append([text_cell(sheet, _(N_("Pavement inspection record")), size=16, bold=True)])
-    about = N_(
-        "Laid out like the national form (舗装点検記録様式), which it does not replace. Proposals of a model; a person"
-        " decides."
-    )
-    sheet.append([text_cell(sheet, _(about))])
+    about = N_("Laid out like the national form (舗装点検記録様式), which it does not replace. {decided}")
+    sheet.append([text_cell(sheet, _(about).format(decided=decided))])
     sheet.append([heading_cell(sheet, _(column.heading)) for column in shown])
     for __, rows in layer.table.groupby(["road_id", "road", "direction"], sort=False):
         if not ((rows["seen_share"] > 0) | (rows["measured_on"] != "") | (rows["diagnosis"] != "")).any():

@@ -14,6 +14,7 @@ import pandas
 
 from detector.classes import CLASSES, SEVERITIES
 from detector.errors import N_, Translate
+from maps.decided import decided_in
 from maps.exports import CRS
 from maps.pdf import font_file, quiet, weasyprint, write_pdf
 from maps.pictures import small_picture
@@ -31,7 +32,6 @@ Row = dict[str, Any]
 
 WORDS: dict[str, str] = {
     "title": N_("Road damage report"),
-    "proposals": N_("Proposals of a model; a person decides."),
     "made": N_("made on {day}"),
     "total": N_("total"),
     "counts": N_("Damages by class and severity"),
@@ -121,6 +121,7 @@ def write_report(
         language=language,
         font=font_file().as_uri(),
         day=datetime.now(zone).strftime("%Y-%m-%d"),
+        proposals=decided_in(tables.tables.get("damages"), translate),
         facts=tables.facts,
         notes=tables.notes,
         overview=overview,

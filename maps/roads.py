@@ -64,6 +64,8 @@ FORWARD = frozenset(("yes", "y", "true", "1", "f", "ft", "あり", "有", "順�
 BACKWARD = frozenset(("-1", "reverse", "t", "tf", "逆方向"))
 """F, T and B (both) are Geofabrik's; FT and TF those of other networks."""
 NO = frozenset(("no", "n", "false", "f", "0"))
+MADE_UP = re.compile(r"R\d{5,}")
+"""Numbers that we give (`_numbered`)."""
 SAMPLE = 1000
 """Features whose coordinates show whether they are degrees or metres."""
 
@@ -97,6 +99,11 @@ class Roads:
 
     def __len__(self) -> int:
         return len(self.lines)
+
+    def told(self, line: int) -> str:
+        """A road's name, or its number where it has none; "" where that is ours alone."""
+        number = self.road_id[line]
+        return self.name[line] or ("" if is_made_up(number) else number)
 
 
 @dataclass(frozen=True)
@@ -400,6 +407,11 @@ def _joined(lines: Lines, *, directed: bool) -> list[shapely.LineString]:
     if len(parts) == 1 and not directed and parts[0].coords[-1] == lines[0].coords[0]:
         return [shapely.reverse(parts[0])]
     return [*parts]
+
+
+def is_made_up(number: str) -> bool:
+    """Whether a road's number was given by us, as its file has none: nobody else knows it."""
+    return MADE_UP.fullmatch(number) is not None
 
 
 def _numbered(ids: Iterable[str]) -> list[str]:

@@ -20,6 +20,7 @@ from pyproj import CRS
 from detector.errors import N_, Translate
 from maps.cells import A3, GRID, column_cells, heading_cell, lay_out, lines_of, text_cell, width_of
 from maps.coordinates import Layer, in_coordinates, is_text
+from maps.decided import decided_in
 from maps.inspection_record import SEGMENTS_SHOWN, add_inspection_record
 from maps.tables import TITLES, Tables
 from maps.texts import UTF_8, codec, encodable, safe_text
@@ -66,8 +67,9 @@ def write_workbook(path: Path, tables: Tables, crs: CRS, translate: Translate) -
 def _add_sheets(book: Workbook, tables: Tables, crs: CRS, translate: Translate) -> None:
     _add_overview(book, tables, crs, translate)
     shown = {name: table for name, table in tables.tables.items() if name == SEGMENTS_SHOWN}
+    told = decided_in(tables.tables.get("damages"), translate)
     for layer in in_coordinates(Tables(shown), crs):
-        add_inspection_record(book, layer, translate)
+        add_inspection_record(book, layer, told, translate)
     for layer in in_coordinates(tables, crs):
         for number, part in enumerate(_parts(layer.table), 1):
             title = translate(TITLES[layer.name])
@@ -113,7 +115,7 @@ def _add_overview(book: Workbook, tables: Tables, crs: CRS, translate: Translate
         *((translate(N_("Note")), note) for note in tables.notes),
     ]
     sheet.append([text_cell(sheet, translate(N_("Road damage survey")), size=16, bold=True)])
-    sheet.append([text_cell(sheet, translate(N_("Proposals of a model; a person decides.")))])
+    sheet.append([text_cell(sheet, decided_in(tables.tables.get("damages"), translate))])
     sheet.append([])
     for row, (label, value) in enumerate(facts, 4):
         sheet.row_dimensions[row].height = LINE_PT * lines_of(value, FACT_WIDTH)

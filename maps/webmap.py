@@ -18,6 +18,7 @@ from maps.basemap_layer import BaseMap, Drawn, add_basemap
 from maps.columns import pack
 from maps.damage import Damage
 from maps.damage_layer import ALL_VIEWS, CLASS_NAME, OF_PIECES, About, DamageLayer
+from maps.decided import decided_so_far
 from maps.exports import EVIDENCE, Driven
 from maps.map_data import map_columns
 from maps.offline import OfflineFigure
@@ -160,7 +161,7 @@ def _facts(
     when = " – ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
     lines = [facts, when]
     if damages is not None:
-        lines.append(_("Proposals of a model; a person decides."))
+        lines.append(decided_so_far(sum(bool(one.decided) for one in damages), len(damages), _))
     return [line for line in lines if line]
 
 

@@ -70,6 +70,7 @@ WORDS: dict[str, str] = {
     "per_km": N_("{rate} a km"),
     "driven_times": N_("Drives that went along it"),
     "drives": N_("Drives"),
+    "unnamed_road": N_("Road without a name"),
     "street": N_("Stretch of street"),
     "driven_street": N_("Street driven"),
     "unseen_street": N_("Driven, could not be judged"),

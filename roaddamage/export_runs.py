@@ -33,7 +33,7 @@ DEAD_AFTER_S = 45.0
 TOLD_EVERY_S = 1.0
 USUAL_S = {"reading": 2.0, "roads": 1.0, "placing": 5.0, "telling": 2.0, "pdf": 8.0, "html": 2.0, "xlsx": 2.0}
 """What steps usually take, next to one another, where none was taken before; others: a second."""
-turns = threading.Semaphore(1)
+_turns = threading.Semaphore(1)
 """One at a time: each may need much memory."""
 log = logging.getLogger("roaddamage.exports")
 State = Export.State
@@ -66,7 +66,7 @@ def aside(number: int) -> None:
     """Wait for an export's turn and its process; a process that ended without a word is told of."""
     mine = Export.objects.filter(pk=number, state=State.running)
     try:
-        with beating(lambda: mine.update(beat=timezone.now()), BEAT_S, f"export {number}"), turns:
+        with beating(lambda: mine.update(beat=timezone.now()), BEAT_S, f"export {number}"), _turns:
             code = in_process(number) if mine.exists() else 0
         unsaid = N_(
             "The program that made it ended unexpectedly (code {code}): the server's memory may not have sufficed. Choose a"
@@ -108,8 +108,15 @@ def run(number: int) -> None:
     except LostError:
         log.warning("export %s was given up meanwhile", number)
     except Exception as error:
-        known = isinstance(error, RoadDamageError | OSError)
-        log.log(logging.WARNING if known else logging.ERROR, "export %s failed", number, exc_info=error)
+        if isinstance(error, RoadDamageError):  # the page says it; whoever asked can mend it
+            log.info("export %s: %s", number, error)
+        else:
+            log.log(
+                logging.WARNING if isinstance(error, OSError) else logging.ERROR,
+                "export %s failed",
+                number,
+                exc_info=error,
+            )
         end(number, State.failed, problem=problem(_problem_of(error), settings.WORKSPACE.folder))
     finally:
         shutil.rmtree(staged, ignore_errors=True)

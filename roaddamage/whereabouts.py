@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detector.errors import N_, Translate
+from maps.roads import is_made_up
 from maps.rules import Rules
 from roaddamage.records.models import Damage
 
@@ -24,9 +25,17 @@ def on_road(row: Damage, translate: Translate) -> str:
 
 
 def road_name(row: Damage, translate: Translate) -> str:
-    """The road's name; its kind and number where it has none."""
-    named = row.road != row.road_id or not row.road_kind
-    return row.road if named else f"{kind_of_road(row.road_kind, translate)} {row.road_id}"
+    """The road's name; its kind and number where it has none, and never a number that only we know."""
+    if row.road != row.road_id:
+        return row.road
+    kind = kind_of_road(row.road_kind, translate)
+    if is_made_up(row.road):
+        return (
+            translate(N_("{kind} without a name")).format(kind=kind)
+            if kind
+            else translate(N_("Road without a name"))
+        )
+    return f"{kind} {row.road_id}".strip()
 
 
 def kind_of_road(kind: str, translate: Translate) -> str:

@@ -19,6 +19,7 @@ from PIL import Image
 from table_files import FORMULA, LONG_NAME, empty_tables, made_tables
 
 from detector.errors import Translate
+from maps.decided import decided_so_far
 from maps.offline import data_uri
 from maps.paper_map import COLOURS, DIAGNOSES, HOT, PaperMaps
 from maps.pdf import PdfError, quiet, write_pdf
@@ -73,6 +74,18 @@ def picture(path: Path, size: tuple[int, int] = (1280, 720)) -> Path:
     noise = np.random.default_rng(1).integers(0, 255, (*size[::-1], 3), np.uint8)
     Image.fromarray(noise).save(path)
     return path
+
+
+@pytest.mark.parametrize(
+    ("decided", "told"),
+    [
+        (0, "Proposals of a model; a person decides."),
+        (3, "People decided on 3 of 1,200 damages; the others are proposals of a model."),
+        (1200, "People decided on all of these damages."),
+    ],
+)
+def test_the_head_says_whose_word_it_is(decided: int, told: str) -> None:
+    assert decided_so_far(decided, 1200, str) == told
 
 
 def test_japanese(tmp_path: Path) -> None:

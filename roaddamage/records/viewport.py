@@ -16,6 +16,7 @@ from django.db.models import Count, F, Q, Sum
 from detector.classes import CLASSES
 from maps.map_data import NO_TIME, Clock, axes_of
 from maps.question import MOST_POINTS, Bounds, Filter
+from maps.roads import is_made_up
 from maps.tiles import cluster_shift, viewport_ranges
 from roaddamage.records import cells
 from roaddamage.records.models import Cell, Damage, Passage, Sighting
@@ -139,7 +140,7 @@ def record(number: int, picture: Picture) -> dict[str, Any]:
         "confidence": row.confidence, "still_there": row.still_there, "passes": row.passes,
         "lon": row.lon, "lat": row.lat, "major_m": round(major_m, 2) if usable else None,
         "minor_m": round(minor_m, 2) if usable else None, "bearing_deg": round(bearing_deg),
-        "road": row.road, "chainage_m": row.chainage_m, "growth": row.growth_m2_a_year,
+        "road": "" if is_made_up(row.road) else row.road, "chainage_m": row.chainage_m, "growth": row.growth_m2_a_year,
         "growth_sd": row.growth_sd_m2_a_year,
         "sightings": [_seen(one, row, clock, picture) for one in seen],
         "missed": [_missed(one, clock) for one in missed],

@@ -51,11 +51,13 @@ def _last(request: HttpRequest, kind: str) -> dict[str, Any]:
     give_up_dead()
     rows = Export.objects.filter(kind=kind).select_related("by")
     done = rows.filter(state=Export.State.done).first()
+    latest = rows.exclude(state=Export.State.running).first()
+    failed = [told_of(latest)] if latest and latest.state == Export.State.failed else []
     language = (get_language() or "ja").split("-")[0]
     told = done.told.get(language if language in LANGUAGES else "en", {}) if done else {}
     return {
         "last": told_of(done) if done else None, "told": told, "form": ExportForm(kind), "kind": kind,
-        "running": [told_of(row) for row in rows.filter(state=Export.State.running)], **choices(),
+        "running": [told_of(row) for row in rows.filter(state=Export.State.running)], "failed": failed, **choices(),
     }  # fmt: skip
 
 

@@ -65,7 +65,7 @@
       add(word('area'), best && best.area !== null ? `${rd.stated(best.area, best.area_sd)} m²` : '');
       if (record.growth !== null) add(word('growing'), word('growth', {rate: rd.stated(record.growth, record.growth_sd)}));
       add(word('confidence'), record.confidence === null ? '–' : Math.round(100 * record.confidence) + ' %');
-      add(word('road'), record.road);
+      add(word('road'), record.road || (record.chainage_m === null ? '' : word('unnamed_road')));
       add(word('chainage'), record.chainage_m === null ? '' : `${record.chainage_m.toFixed(0)} m`);
       add(word('error'), record.major_m === null ? '–' : word('error_of', {metres: record.major_m.toFixed(0)}));
       add(word('place'), `${record.lat.toFixed(6)}, ${record.lon.toFixed(6)}`);

@@ -78,7 +78,8 @@
     stretch(i) { return `${this.number('from_m', i).toFixed(0)}–${this.number('to_m', i).toFixed(0)} m`; }
 
     road(i) {
-      const road = this.text('road', i) || this.text('road_id', i) || this.word('street');
+      const number = this.text('road_id', i), known = /^R\d{5,}$/.test(number) ? this.word('unnamed_road') : number;
+      const road = this.text('road', i) || known || this.word('street');
       return [road, this.text('direction', i)].filter(Boolean).join(' ');
     }
 
