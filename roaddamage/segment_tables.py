@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import math
 import multiprocessing
 import time
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from datetime import time as clock
 from itertools import islice
+from multiprocessing.process import BaseProcess
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,7 +30,6 @@ from maps.network import Network
 from maps.results import hot_columns, tables_of
 from maps.rules import default_rules
 from roaddamage import __version__
-from roaddamage.export_runs import turns
 from roaddamage.language import translation
 from roaddamage.records import models
 from roaddamage.records.models import Segment, SegmentTable
@@ -43,7 +42,6 @@ ROWS = 2_000
 """Rows are written so many at a time: others may write in between."""
 LEAST_PAUSE_S, PAUSE_TIMES = 300.0, 10.0
 """Where things change all the time: a pause between two tables, and no less than so many times what the last one took."""
-log = logging.getLogger("roaddamage.segments")
 
 
 def in_use() -> SegmentTable | None:
@@ -74,18 +72,15 @@ def is_due() -> bool:
     return since_s >= max(LEAST_PAUSE_S, PAUSE_TIMES * last.took_s) and last.key != depends_on()
 
 
-def look() -> None:
-    """Have them worked out in a process of its own, where that is due; exports have their turn too."""
-    if not is_due():
-        return
-    with turns:
-        process = multiprocessing.get_context("spawn").Process(
-            target=run_segments, args=(settings.WORKSPACE.folder,), daemon=True
-        )
-        process.start()
-        process.join()
-    if process.exitcode:
-        log.warning("the segments were not worked out: their process ended with code %s", process.exitcode)
+def start() -> BaseProcess | None:
+    """Have them worked out in a process of its own, where that is due and no export, which people wait for, is made."""
+    if models.Export.objects.filter(state=models.Export.State.running).exists() or not is_due():
+        return None
+    process = multiprocessing.get_context("spawn").Process(
+        target=run_segments, args=(settings.WORKSPACE.folder,), daemon=True
+    )
+    process.start()
+    return process
 
 
 def work_out() -> SegmentTable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import secrets
@@ -9,8 +10,9 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from detector.errors import N_, RoadDamageError
 from roaddamage import __version__, locks
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from django.db.migrations.loader import MigrationLoader
 
 FIRST = "admin"
+Given = ParamSpec("Given")
 LATER = N_("The records are of a later version of the application ({names}): install that again.")
 
 
@@ -187,6 +190,23 @@ def start_worker(folder: Path, trainings: bool = False) -> multiprocessing.proce
     return process
 
 
+def logged(run: Callable[Given, None]) -> Callable[Given, None]:
+    """What a process of ours runs: where it fails, that goes into the log, and not, with all it had in hand, to the screen."""
+
+    @wraps(run)
+    def running(*args: Given.args, **kwargs: Given.kwargs) -> None:
+        try:
+            run(*args, **kwargs)
+        except Exception:
+            if multiprocessing.parent_process() is None:
+                raise
+            logging.getLogger("roaddamage").exception("%s failed", run.__name__)
+            sys.exit(1)
+
+    return running
+
+
+@logged
 def run_worker(folder: Path, once: bool = False, trainings: bool = False) -> None:
     """Be a worker, of drives or of trainings, until asked to end; with `once`, until nothing waits."""
     prepare(folder)
@@ -197,6 +217,7 @@ def run_worker(folder: Path, once: bool = False, trainings: bool = False) -> Non
     work(once=once, trainings=trainings)
 
 
+@logged
 def run_export(folder: Path, number: int) -> None:
     """Make an export (`roaddamage.export_runs`), and end with the process that started this one."""
     prepare(folder)
@@ -207,6 +228,7 @@ def run_export(folder: Path, number: int) -> None:
     run(number)
 
 
+@logged
 def run_segments(folder: Path) -> None:
     """Work the segments out (`roaddamage.segment_tables`), and end with the process that started this one."""
     prepare(folder)
@@ -214,9 +236,11 @@ def run_segments(folder: Path) -> None:
     from roaddamage.workers import end_with_parent
 
     end_with_parent()
+    os.nice(NICE)
     work_out()
 
 
+@logged
 def run_paper(folder: Path, work_list: int, language: str, key: str) -> None:
     """Make a work list's PDF (`roaddamage.papers`), and end with the process that started this one."""
     prepare(folder)
