@@ -55,13 +55,13 @@ def models(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, status: int = 200, **more: Any) -> HttpResponse:
     kept = models_of(request)
-    values: dict[str, Any] = {"current": "", "gone": "", "events": [], "broken": ""}
+    values: dict[str, Any] = {"using": "", "gone": "", "events": [], "broken": ""}
     try:
         events = kept.history()
         names = [one.model for one in events if one.kind == "promotion"]
         values |= {
-            "current": kept.current_name(), "events": [(one, parse_datetime(one.at)) for one in reversed(events)],
-            "there": {name for name in names if (kept.folder / name).is_dir()},
+            "using": kept.current_name(), "events": [(one, parse_datetime(one.at)) for one in reversed(events)],
+            "there": {name for name in names if (kept.folder / name / "report.html").is_file()},
         }  # fmt: skip
         kept.current()
     except HistoryError as error:

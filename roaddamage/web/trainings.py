@@ -45,7 +45,7 @@ def training_new(request: HttpRequest) -> HttpResponse:
         except RoadDamageError as error:
             refused = told_of(error)
     values = {
-        "form": form, "datasets": datasets, "current": _name(kept), "package": DEFAULT_MODEL.stem, "refused": refused,
+        "form": form, "datasets": datasets, "using": _name(kept), "package": DEFAULT_MODEL.stem, "refused": refused,
         "frames": LabelledFrame.objects.filter(judged=True).count(), "folder": settings.WORKSPACE.datasets.name,
     }  # fmt: skip
     return render(request, "web/training_new.html", values, status=422 if request.method == "POST" else 200)
@@ -98,8 +98,9 @@ def _compared(request: HttpRequest, row: Training) -> dict[str, Any]:
     except HistoryError as error:
         return {"told": None, "refused": told_of(error)}
     return {
-        "told": told, "heads": heads, "rows": rows, "verdict": text, "lines": lines, "current": current,
+        "told": told, "heads": heads, "rows": rows, "verdict": text, "lines": lines,
         "stale": row.against != current and current != row.promoted_as,
+        "may_promote": row.state == Work.State.done and row.against == current != row.promoted_as,
         "other_test": bool(tests) and tests[-1] != row.test_sha256,
     }  # fmt: skip
 
