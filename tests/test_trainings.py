@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -18,10 +17,11 @@ from django.test import Client
 from django.urls import reverse
 from django_tasks_db.models import DBTaskResult
 from labelled_pictures import rendered
+from made_models import poor_model, small_dataset, spoil, train_quickly
 
 from datasets.dataset import Dataset, DatasetError, Picture
 from detector.model import DEFAULT_MODEL
-from roaddamage import gpus, locks, runs, training_data, training_runs
+from roaddamage import gpus, training_data, training_runs
 from roaddamage.jobs import Watch, cancel
 from roaddamage.language import translation
 from roaddamage.models import Models
@@ -31,44 +31,31 @@ from roaddamage.runs import run
 from roaddamage.training_runs import again, begin, comparison_of, folder_of, run_training
 from roaddamage.workers import Worker
 from roaddamage.workspace import Workspace
-from training.train import Moved, Settings, train
+from training.train import Moved
 
 pytestmark = pytest.mark.django_db
 JAPANESE = translation("ja")
-QUICK = {"workers": 0, "lr0": 1e-6, "lrf": 1.0, "warmup_epochs": 0, "mosaic": 0.0}
-"""Next to nothing is learnt, so that what a model was it stays."""
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    parts = ["train"] * 4 + ["val"] * 2 + ["test"] * 6
-    return rendered(tmp_path_factory.mktemp("data") / "city", parts, seed=5, size_px=(320, 192))
+    return small_dataset(tmp_path_factory.mktemp("data") / "city")
 
 
 @pytest.fixture(scope="module")
 def poor(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model trained from nothing for one epoch: it finds nothing."""
-    run = tmp_path_factory.mktemp("runs") / "poor"
-    return train(data, run, Settings(model="yolov5n", epochs=1, image_px=64, batch=4, more={"workers": 0}))
+    return poor_model(data, tmp_path_factory.mktemp("runs") / "poor")
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(training_runs, "MORE", QUICK)
-    monkeypatch.setattr(runs, "BEAT_S", 3600.0)
-    monkeypatch.setattr(locks, "PLACE", tmp_path)
+    train_quickly(monkeypatch, tmp_path)
 
 
 @pytest.fixture
 def spoilt(workspace: Workspace, data: Dataset, poor: Path) -> Workspace:
     """A workspace with a dataset, in which a spoilt model is in use."""
-    shutil.copytree(data.folder, workspace.datasets / "city")
-    folder = workspace.folder / "models" / "0001-poor"
-    folder.mkdir(parents=True)
-    for end in (".pt", ".json", ".trained-on.txt"):
-        shutil.copyfile(poor.with_suffix(end), folder / f"0001-poor{end}")
-    event = {"at": "2026-04-01T00:00:00+00:00", "by": "x", "kind": "promotion", "model": "0001-poor"}
-    (workspace.folder / "models" / "history.json").write_text(json.dumps([event]))
+    spoil(workspace, data, poor)
     return workspace
 
 

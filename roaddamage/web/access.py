@@ -17,11 +17,9 @@ DRIVES = frozenset((CREW, ENGINEER, ADMINISTRATOR))
 DECIDE = frozenset((ENGINEER, ADMINISTRATOR))
 LOOK = frozenset((ENGINEER, ML, ADMINISTRATOR))
 LABEL = frozenset((ML, ADMINISTRATOR))
-"""Take labels out to tools, and in again."""
+"""Take labels out to tools, and in again; train models, and put them in use."""
 REPAIR = frozenset((CREW, ENGINEER, ADMINISTRATOR))
 ADMINISTER = frozenset((ADMINISTRATOR,))
-LEARN = frozenset((ML, ADMINISTRATOR))
-"""Train models, and put them in use."""
 
 PUBLIC = frozenset(
     ("login", "openid_connect_login", "openid_connect_callback", "set_language", "favicon", "healthz")
@@ -97,11 +95,11 @@ ACCESS: dict[str, frozenset[str]] = {
     "figures_csv": LOOK,
     "figures_patrol": DECIDE,
     "reruns": LOOK,
-    "rerun_new": LEARN,
+    "rerun_new": LABEL,
     "rerun": LOOK,
     "rerun_part": LOOK,
-    "rerun_cancel": LEARN,
-    "rerun_continue": LEARN,
+    "rerun_cancel": LABEL,
+    "rerun_continue": LABEL,
     "rerun_csv": LOOK,
     "rerun_picture": LOOK,
     "people": ADMINISTER,
@@ -126,15 +124,15 @@ ACCESS: dict[str, frozenset[str]] = {
     "retention_part": ADMINISTER,
     "retention_run": ADMINISTER,
     "drive_keep": DECIDE,
-    "models": LEARN,
-    "model_file": LEARN,
-    "model_rollback": LEARN,
-    "training_new": LEARN,
-    "training": LEARN,
-    "training_part": LEARN,
-    "training_again": LEARN,
-    "training_cancel": LEARN,
-    "training_promote": LEARN,
+    "models": LABEL,
+    "model_file": LABEL,
+    "model_rollback": LABEL,
+    "training_new": LABEL,
+    "training": LABEL,
+    "training_part": LABEL,
+    "training_again": LABEL,
+    "training_cancel": LABEL,
+    "training_promote": LABEL,
     "webhooks": ADMINISTER,
     "webhook_new": ADMINISTER,
     "webhook_change": ADMINISTER,
@@ -153,6 +151,12 @@ ACCESS: dict[str, frozenset[str]] = {
     "api:drive": LOOK,
     "api:work_lists": LOOK,
     "api:work_list": LOOK,
+    "api:frames": LOOK,
+    "api:frame": LOOK,
+    "api:trainings": LABEL,
+    "api:training": LABEL,
+    "api:reruns": LOOK,
+    "api:rerun": LOOK,
     "ogc:api-root": LOOK,
     "ogc:openapi-json": LOOK,
     "ogc:openapi-view": LOOK,
