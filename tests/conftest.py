@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -21,12 +21,17 @@ import pytest
 from numpy.typing import NDArray
 
 from datasets.sample_drive import write_sample_drive
+from roaddamage import locks
 from roaddamage.workspace import Workspace
 
 # Playwright keeps an event loop in the tests' own thread, in which Django would refuse to use the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many of these as cores: torch takes one in each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).parents[2] / "shared"
+PATIENCE_S = 180.0
+"""How long tests wait for what should come soon."""
 BEGIN = datetime(2024, 5, 14, 1, 30, tzinfo=UTC)
 
 
@@ -74,12 +79,21 @@ def write_video(
     return path
 
 
-def until(true: Callable[[], object], what: str, seconds: float = 180.0) -> None:
+def until(true: Callable[[], object], what: str, seconds: float = PATIENCE_S) -> None:
     """Wait for something, however slow the machine; `what` is said where it does not come."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"it never came: {what}"
         time.sleep(0.05)
+
+
+@contextmanager
+def free_port() -> Iterator[int]:
+    """A port that nobody else is given before a server of ours listens there, who may while inside."""
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield int(kept.getsockname()[1])
 
 
 def until_served(port: int, process: subprocess.Popen[Any]) -> None:
@@ -129,10 +143,25 @@ def write_frames(path: Path, images: Iterable[NDArray[np.uint8]], rate: int) -> 
     return path
 
 
+def rendered_once(factory: pytest.TempPathFactory, seconds: float) -> Path:
+    """The built-in sample drive's first seconds: rendered by the first of the tests' processes that needs them."""
+    folder = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with locks.turn(folder / f"sample-{seconds}.lock"):
+        return write_sample_drive(folder / f"sample-{seconds}", seconds)
+
+
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built-in sample drive, rendered once for all tests: its video."""
-    return write_sample_drive(tmp_path_factory.mktemp("sample"))
+    """The built-in sample drive, as far as it goes: its video. It is all tests'."""
+    return rendered_once(tmp_path_factory, 30.0)
+
+
+@pytest.fixture(scope="session")
+def brief_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first eight seconds of it: half a dozen damages and more."""
+    return rendered_once(tmp_path_factory, 8.0)
 
 
 @pytest.fixture(scope="session")
@@ -143,8 +172,25 @@ def short_drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(folder / "short.mp4", np.arange(120) / 30, begin=BEGIN)
 
 
+class Patient:
+    """A browser whose pages wait for as long as a busy machine takes."""
+
+    def __init__(self, chromium: Any) -> None:
+        self._chromium = chromium
+
+    def new_context(self, **options: Any) -> Any:
+        made = self._chromium.new_context(**options)
+        made.set_default_timeout(PATIENCE_S * 1000)
+        return made
+
+    def new_page(self, **options: Any) -> Any:
+        made = self._chromium.new_page(**options)
+        made.set_default_timeout(PATIENCE_S * 1000)
+        return made
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
+def browser() -> Iterator[Patient]:
     """Headless Chromium of the system."""
     from playwright.sync_api import sync_playwright
 
@@ -155,7 +201,7 @@ def browser() -> Iterator[object]:
     quiet += " --disable-background-networking --disable-component-update --disable-sync"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=quiet.split())
-        yield chromium
+        yield Patient(chromium)
         chromium.close()
 
 
