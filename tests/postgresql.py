@@ -23,11 +23,14 @@ class Postgres:
         """A new server, running. It must not belong to root, nor lie below what its owner can't enter."""
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            made = cls(folder / "data", free.getsockname()[1])
-        made._run("initdb", "-D", str(made.data), "-U", "roads", "--auth=trust", "-E", "UTF8", "--no-sync")
-        made.start()
+        with socket.socket() as kept:  # so that nobody else is given the port before the server has it
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            kept.bind(("127.0.0.1", 0))
+            made = cls(folder / "data", kept.getsockname()[1])
+            made._run(
+                "initdb", "-D", str(made.data), "-U", "roads", "--auth=trust", "-E", "UTF8", "--no-sync"
+            )
+            made.start()
         return made
 
     @property
