@@ -15,7 +15,7 @@ from test_viewport import made
 
 from roaddamage.records.models import Damage, Drive
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,8 @@ def opened(
     page.goto(f"{live_server.url}/login/")
     page.fill("input[name=username]", "engineer")
     page.fill("input[name=password]", "engineer-secret-1")
-    page.click("main button")
+    with page.expect_navigation():
+        page.click("main button")
     yield page, asked, wrong
     context.close()
 
@@ -59,7 +60,8 @@ def test_map_and_list_lead_to_one_another(opened: Any, live_server: Any) -> None
     frame = map_of(page, f"{live_server.url}/map/?class=1,2")
     wanted = sum(row.shown and row.class_id in (1, 2) for row in Damage.objects.all())
     assert frame.evaluate("RoadDamage.page.source.total") == wanted > 5
-    page.click("#to-list")
+    with page.expect_navigation():
+        page.click("#to-list")
     assert page.locator("input[name=rows]").count() == wanted
     number = page.locator("table.damages a").first.inner_text()
     frame = map_of(page, f"{live_server.url}/map/?at={number}")
@@ -89,7 +91,7 @@ def test_an_area_drawn_on_the_map_is_listed(opened: Any, live_server: Any) -> No
     page.wait_for_url("**/damages/?**area=**")
     inside = [
         row.pk
-        for row in Damage.objects.filter(shown=True)
+        for row in Damage.objects.filter(shown=True).order_by("pk")
         if west < row.lon < east and south < row.lat < north
     ]
     shown = [int(one.inner_text()) for one in page.locator("table.damages td.n:nth-child(2) a").all()]
