@@ -34,7 +34,6 @@ class Reviewing:
 
     def __init__(self, page: Any, address: str) -> None:
         self.page, self.address = page, address
-        page.set_default_timeout(60_000)
         self.errors: list[str] = []
         self.asked: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -183,11 +182,16 @@ def test_by_touch_on_a_phone(numbers: list[int], reviewing: Reviewing) -> None:
 def test_a_damage_on_its_own_page(numbers: list[int], reviewing: Reviewing) -> None:
     page = reviewing.page
     page.goto(f"{reviewing.address}/damages/{numbers[0]}/")
-    page.click("button.good")
+
+    def press(button: str) -> None:
+        with page.expect_navigation():
+            page.click(button)
+
+    press("button.good")
     page.fill("#comment", EVIL)
-    page.click("text=Add the comment")
+    press("text=Add the comment")
     page.fill("#due", "2026-05-01")
-    page.click("text=Schedule the repair")
+    press("text=Schedule the repair")
     text = page.inner_text("main")
     assert EVIL in text
     assert page.evaluate("window.hacked") is None
@@ -197,7 +201,7 @@ def test_a_damage_on_its_own_page(numbers: list[int], reviewing: Reviewing) -> N
         "schedule",
     ]
     assert state(numbers[0]) == "scheduled"
-    page.click("text=Undo")
+    press("text=Undo")
     assert state(numbers[0]) == "confirmed"
     assert "decision taken back (scheduled" in page.inner_text("ol.history")
 
