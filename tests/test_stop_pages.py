@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import until
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from made_records import made_damage, made_drive
@@ -20,6 +21,7 @@ from roaddamage.records.decisions import Decision, decide
 from roaddamage.records.work_lists import Plan, make_list
 from roaddamage.workspace import Workspace
 
+pytestmark = pytest.mark.any_database
 PLACE = {1: "N", 2: (35.0, 39.0, 0.0), 3: "E", 4: (139.0, 45.0, 0.0)}
 """GPS tags of a camera."""
 
@@ -253,8 +255,11 @@ def test_on_a_phone(
     assert page.get_attribute("a[href^='geo:']", "href").startswith(
         f"geo:{stop.damage.lat:.6f},{stop.damage.lon:.6f}"
     )
-    assert page.evaluate(
-        "[...document.images].filter(i => !i.hidden).every(i => i.complete && i.naturalWidth)"
+    until(
+        lambda: page.evaluate(
+            "[...document.images].filter(i => !i.hidden).every(i => i.complete && i.naturalWidth)"
+        ),
+        "the pictures",
     )
     small = page.evaluate(
         "[...document.querySelectorAll('main button, main a.button')].filter(b => b.offsetHeight < 38).length"
@@ -263,11 +268,10 @@ def test_on_a_phone(
     (tmp_path / "a.jpg").write_bytes(from_a_phone())
     page.set_input_files("#photo", tmp_path / "a.jpg")
     page.wait_for_selector("#preview:not([hidden])")
-    page.click("button.good")
-    page.wait_for_selector(".finished")
-    page.wait_for_load_state()
-    page.click("text=Wrong tap")
-    page.wait_for_selector("button.good")
+    for button, after in (("button.good", ".finished"), ("text=Wrong tap", "button.good")):
+        with page.expect_navigation():
+            page.click(button)
+        page.wait_for_selector(after)
     context.close()
     assert faults == []
     assert all(address.startswith((live_server.url, "data:", "blob:")) for address in asked)
