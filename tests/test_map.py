@@ -131,6 +131,7 @@ def test_details_show_evidence_facts_and_the_error(tmp_path: Path, browser: Any)
         "2023-11-15 07:13", "a, at 0:01.0", "市道 12 号", "1234 m", "35.650000, 139.750000", "1 of 1 passes",
     ):  # fmt: skip
         assert word in text
+    opened.page.evaluate("document.querySelector('.rd-picture img').decode()")
     assert opened.page.evaluate("document.querySelector('.rd-picture img').naturalWidth") == 420
     assert opened.page.get_attribute(".rd-picture a", "href") == "evidence/e.jpg"
     assert opened.page.evaluate("RoadDamage.page.selected.major_m") == pytest.approx(4.9, abs=0.11)
