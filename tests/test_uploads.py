@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from conftest import until, until_served
+from conftest import free_port, until, until_served
 
 SETUP = """
 import sys
@@ -134,28 +134,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("served") / "workspace"
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     subprocess.run([sys.executable, "-c", SETUP, str(folder)], check=True, env=environment)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "roaddamage",
-        "serve",
-        "--workspace",
-        str(folder),
-        "--port",
-        str(port),
-        "--workers",
-        "0",
-    ]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        until_served(port, process)
-        yield Server(folder, port)
-    finally:
-        process.terminate()
-        process.wait(60)
+    with free_port() as port:
+        command = [
+            sys.executable,
+            "-m",
+            "roaddamage",
+            "serve",
+            "--workspace",
+            str(folder),
+            "--port",
+            str(port),
+        ]
+        process = subprocess.Popen([*command, "--workers", "0"], env=environment, stdout=subprocess.DEVNULL)
+        try:
+            until_served(port, process)
+            yield Server(folder, port)
+        finally:
+            process.terminate()
+            process.wait(300)
 
 
 def test_an_upload_that_is_cut_goes_on_and_arrives_as_it_was(server: Server) -> None:
