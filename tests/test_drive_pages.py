@@ -21,7 +21,7 @@ from roaddamage.footage_folder import add_folder
 from roaddamage.records.models import AuditEntry, Drive, Job, Vehicle
 from roaddamage.workspace import Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 People = dict[str, Any]
 
 

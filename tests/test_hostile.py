@@ -20,7 +20,7 @@ from roaddamage.records.work_lists import Plan, make_list
 from roaddamage.web.access import PUBLIC
 from roaddamage.workspace import Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 EVIL = "<script>window.hacked=1</script>\"'`<img src=x onerror=window.hacked=1>{{7*7}}\u202e=1+1"
 FORMULA = "=HYPERLINK(1)"
 

@@ -11,7 +11,7 @@ from django.utils import translation
 from roaddamage.web.menu import current
 from roaddamage.web.templating import dated
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.mark.parametrize(

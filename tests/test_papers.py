@@ -22,7 +22,7 @@ from roaddamage.records.decisions import Decision, decide
 from roaddamage.records.work_lists import Plan, change, make_list
 from roaddamage.workspace import Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 IN_A_WORKSPACE = """
 import sys
 from pathlib import Path

@@ -11,7 +11,7 @@ from made_records import made_damage, made_drive
 from roaddamage.records.models import Damage, Sighting
 from roaddamage.workspace import Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture

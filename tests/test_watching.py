@@ -27,7 +27,7 @@ from roaddamage.records.models import Batch, Drive, FootageFile, Job, Upload
 from roaddamage.watching import AGAIN_S, Ready, Watch, is_cut
 from roaddamage.workspace import Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 People = dict[str, Any]
 BATCH, OTHER = "a" * 32, "b" * 32
 
@@ -255,6 +255,6 @@ def test_ended_while_it_copies_nothing_stays(card: Path, tmp_path: Path) -> None
         assert process.stdout.readline() == b"copied\n"
         assert list((folder / "footage").rglob(".part-*"))
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(300)
     assert process.returncode == 128 + signal.SIGTERM
     assert list((folder / "footage").iterdir()) == []
