@@ -25,7 +25,7 @@ from roaddamage.records.models import Work
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 OPEN = (Work.State.queued, Work.State.running)
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 _registry = CollectorRegistry()
 requests = Counter(
     "roaddamage_requests", "Requests that this process answered", ["method", "status"], registry=_registry

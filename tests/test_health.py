@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,7 @@ from roaddamage.workspace import Workspace
 
 pytestmark = pytest.mark.django_db
 People = dict[str, User]
+ALERTS = Path(__file__).parents[1] / "docs" / "deploy" / "roaddamage-alerts.yml"
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
@@ -116,6 +119,11 @@ def test_metrics_tell_the_same(client: Client, people: People, bad_week: None) -
     assert told["roaddamage_backup_age_seconds", ()] == pytest.approx(9 * 86_400, abs=600)
     assert told["roaddamage_webhook_deliveries", (("state", "given_up"),)] == 1
     assert (told["roaddamage_files_left", ()], told["roaddamage_model_there", ()]) == (1, 1)
+    alerts = {
+        name for name in re.findall(r"roaddamage_\w+", ALERTS.read_text()) if name != "roaddamage_alerts"
+    }
+    assert len(alerts) > 6
+    assert alerts <= {name for name, _ in told}, "what docs/deploy alerts by"
 
 
 def test_requests_are_counted(client: Client, people: People, workspace: Workspace) -> None:
