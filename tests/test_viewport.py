@@ -82,6 +82,7 @@ FILTERS: dict[str, tuple[str, Any]] = {
     "road": ("road= 道1", lambda d: d.shown and d.road.startswith("市道1")),
     "road number": ("road=7", lambda d: d.shown and (d.road_id == "7" or "7" in d.road)),
     "no such road": ("road=%25", lambda d: False),
+    "priority": ("priority=40.5", lambda d: d.shown and d.priority >= 40.5),
     "several": ("class=0,2&severity=0,1&confidence=0.5&people=proposed",
                 lambda d: d.shown and d.class_id in (0, 2) and d.severity < 2 and d.confidence >= 0.5 and d.state == "proposed"),
 }  # fmt: skip
@@ -158,7 +159,7 @@ def test_a_selection_is_what_its_address_says(query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["class=x", "bbox=1,2,3", "bbox=1,nan,3,4", "from=yesterday", "people=lost", "area=1,2,3,4", "drive=x", "confidence=nan"]
+    "query", ["class=x", "bbox=1,2,3", "bbox=1,nan,3,4", "from=yesterday", "people=lost", "area=1,2,3,4", "drive=x", "confidence=nan", "priority=101", "priority=nan"]
 )  # fmt: skip
 def test_what_can_not_be_read_is_refused(query: str) -> None:
     with pytest.raises(SelectionError):

@@ -2,36 +2,32 @@
 
 # Without deferred annotations: ninja reads those of a paged view outside of this module.
 
-from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
 from ninja import Field, NinjaAPI, Query, Schema, Status
-from ninja.pagination import PaginationBase, paginate
+from ninja.pagination import paginate
 from ninja.security import HttpBasicAuth, HttpBearer, SessionAuth
 
 from detector.classes import CODES
 from detector.errors import N_, RoadDamageError
 from roaddamage import __version__
-from roaddamage.api import schemas
+from roaddamage.api import learning, schemas
+from roaddamage.api.pages import BIGGEST, ByNumber, known
 from roaddamage.records import decisions
-from roaddamage.records.audit import audited
+from roaddamage.records.audit import noted
 from roaddamage.records.decisions import Decision, DecisionError
 from roaddamage.records.facts import damage_of
-from roaddamage.records.models import AuditEntry, Damage, Drive, Sighting, WorkList
+from roaddamage.records.models import Damage, Drive, Sighting, WorkList
 from roaddamage.records.selection import SelectionError, read
 from roaddamage.web import evidence
 from roaddamage.web.access import groups_of, who
 from roaddamage.web.templating import say
 
-BIGGEST = 2**63 - 1
-MOST_ROWS = 1000
-NOTED_EVERY = timedelta(hours=1)
 ABOUT = (
     "Other systems read what the records hold, and may decide as a person does. Every request carries a token"
     " (`Authorization: Bearer …`), which each user makes on the page *Tokens*, and may do what that user may."
@@ -62,37 +58,6 @@ api = NinjaAPI(
     title="roaddamage", version=__version__, description=ABOUT, urls_namespace="api",
     auth=[Bearer(), Basic(), SessionAuth()],
 )  # fmt: skip
-
-
-class ByNumber(PaginationBase):
-    """Rows in the order of their numbers; the next page begins after the last one's, whatever was added meanwhile."""
-
-    items_attribute = "results"
-
-    class Input(Schema):
-        """Where to begin, and how many."""
-
-        after: int = Field(0, ge=0, le=BIGGEST, description="The number after which to begin")
-        limit: int = Field(100, ge=1, le=MOST_ROWS)
-
-    class Output(Schema):
-        """A page."""
-
-        results: list[Any]
-        next: int | None = Field(description="`after` of the next page; null at the end")
-
-    def __init__(self, row_of: Callable[[Any], Any], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.row_of = row_of
-
-    def paginate_queryset(
-        self, queryset: QuerySet[Any], pagination: Any, request: HttpRequest, **params: Any
-    ) -> dict[str, Any]:
-        """A page of rows, as the API tells them."""
-        rows = list(queryset.filter(pk__gt=pagination.after).order_by("pk")[: pagination.limit + 1])
-        more = len(rows) > pagination.limit
-        shown = rows[: pagination.limit]
-        return {"results": [self.row_of(row) for row in shown], "next": shown[-1].pk if more else None}
 
 
 NUMBER = r"-?[0-9]{1,3}(\.[0-9]{1,12})?"
@@ -126,6 +91,7 @@ class Wanted(Schema):
         None, description="States by passes, 0 to 2, comma-separated", pattern=_listed("[0-2]")
     )
     confidence: float | None = Field(None, description="The least", ge=0, le=1)
+    priority: float | None = Field(None, description="The least points of 100", ge=0, le=100)
     since: date | None = Field(None, alias="from", description="Seen on this day or later")
     until: date | None = Field(None, alias="to", description="Seen on this day or earlier")
     drive: int | None = Field(None, description="A drive's number", ge=0, le=BIGGEST)
@@ -146,6 +112,7 @@ def me(request: HttpRequest) -> dict[str, Any]:
     response={200: list[schemas.Damage], 400: schemas.Problem},
     tags=["damages"],
     url_name="damages",
+    by_alias=True,
 )
 @paginate(ByNumber, row_of=damage_of)
 def damages(request: HttpRequest, wanted: Query[Wanted]) -> QuerySet[Damage]:
@@ -157,11 +124,11 @@ def damages(request: HttpRequest, wanted: Query[Wanted]) -> QuerySet[Damage]:
 
 @api.get(
     "/damages/{int:number}", response={200: schemas.DamageWhole, 404: schemas.Problem}, tags=["damages"],
-    url_name="damage",
+    url_name="damage", by_alias=True,
 )  # fmt: skip
 def damage(request: HttpRequest, number: int) -> dict[str, Any]:
     """A damage with its sightings, the drives that missed it, and its history."""
-    row = get_object_or_404(Damage.objects.select_related("assignee"), pk=_key(number))
+    row = get_object_or_404(Damage.objects.select_related("assignee"), pk=known(number))
     noted(who(request), "damage.seen", str(number))
     seen = row.sightings.select_related("drive").order_by("utc_s", "pk")
     missed = row.passages.filter(seen=False).select_related("drive").order_by("utc_s", "pk")
@@ -179,7 +146,7 @@ def damage(request: HttpRequest, number: int) -> dict[str, Any]:
 )  # fmt: skip
 def decide(request: HttpRequest, number: int, made: schemas.DecisionIn) -> Status[Any]:
     """Decide on a damage, as the token's user."""
-    get_object_or_404(Damage, pk=_key(number))
+    get_object_or_404(Damage, pk=known(number))
     assignee = None
     if made.assignee is not None:
         user = User.objects.filter(username=made.assignee, is_active=True).first()
@@ -208,7 +175,7 @@ def drives(request: HttpRequest) -> QuerySet[Drive]:
 )
 def drive(request: HttpRequest, number: int) -> dict[str, Any]:
     """A drive."""
-    return schemas.DriveOut.of(get_object_or_404(Drive.objects.select_related("vehicle"), pk=_key(number)))
+    return schemas.DriveOut.of(get_object_or_404(Drive.objects.select_related("vehicle"), pk=known(number)))
 
 
 @api.get("/work-lists", response=list[schemas.WorkListOut], tags=["work lists"], url_name="work_lists")
@@ -225,7 +192,7 @@ def work_lists(request: HttpRequest) -> QuerySet[WorkList]:
 def work_list(request: HttpRequest, number: int) -> dict[str, Any]:
     """A work list."""
     return schemas.WorkListOut.of(
-        get_object_or_404(WorkList.objects.prefetch_related("stops__damage"), pk=_key(number))
+        get_object_or_404(WorkList.objects.prefetch_related("stops__damage"), pk=known(number))
     )
 
 
@@ -236,27 +203,16 @@ def work_list(request: HttpRequest, number: int) -> dict[str, Any]:
 )  # fmt: skip
 def picture(request: HttpRequest, sighting: int, kind: str) -> HttpResponse:
     """A sighting's picture: `picture` with its box drawn, `crop`, or `frame` without a box."""
-    return evidence.evidence(request, _key(sighting), kind)
+    return evidence.evidence(request, known(sighting), kind)
+
+
+api.add_router("", learning.router)
 
 
 @api.exception_handler(RoadDamageError)
 def _refused(request: HttpRequest, error: RoadDamageError) -> HttpResponse:
     status = 409 if isinstance(error, DecisionError) else 400 if isinstance(error, SelectionError) else 422
     return api.create_response(request, {"detail": error.message(say)}, status=status)
-
-
-def noted(user: User, action: str, target: str, **details: object) -> None:
-    """An entry of the log, once an hour for a program that asks the same again and again."""
-    since = timezone.now() - NOTED_EVERY
-    if not AuditEntry.objects.filter(by=user, action=action, target=target, at__gte=since).exists():
-        audited(user, action, target, **details)
-
-
-def _key(number: int) -> int:
-    """A row's number. Raises Http404 for one that no database can have."""
-    if number > BIGGEST:
-        raise Http404
-    return number
 
 
 def _class(code: str | None) -> int | None:

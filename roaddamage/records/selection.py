@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import Case, Exists, F, FloatField, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Mod
-from django.db.models.lookups import Exact, In
+from django.db.models.lookups import Exact, GreaterThanOrEqual, In
 
 from detector.classes import CLASSES, SEVERITIES
 from detector.errors import N_, RoadDamageError
@@ -41,8 +41,8 @@ class Selection:
     """A filter as the map has it, and what the records know besides.
 
     `people` are states that people gave (`Damage.State`; none: the open ones), `drive` a drive's key, `assignee` a
-    user's key or `NOBODY`, `road` a part of a road's name or its number, `area` the corners of a polygon, `bbox` bounds,
-    both EPSG:4326.
+    user's key or `NOBODY`, `road` a part of a road's name or its number, `priority` the least points of 100, `area` the
+    corners of a polygon, `bbox` bounds, both EPSG:4326.
     """
 
     filter: Filter = field(default_factory=Filter)
@@ -50,6 +50,7 @@ class Selection:
     drive: int | None = None
     assignee: str = ""
     road: str = ""
+    priority: float = 0.0
     bbox: Bounds | None = None
     area: tuple[tuple[float, float], ...] = ()
 
@@ -57,7 +58,7 @@ class Selection:
     def by_kind_alone(self) -> bool:
         """Whether the cells, which tell class and severity apart, can answer for it (`records.cells`)."""
         return self.filter.by_kind_alone and not (
-            self.people or self.drive or self.assignee or self.road or self.area
+            self.people or self.drive or self.assignee or self.road or self.priority or self.area
         )
 
     @property
@@ -83,6 +84,9 @@ class Selection:
             # Of those that lie on a road: so that the index by road is looked through, and no row.
             named = Q(road__icontains=self.road) | Q(road_id__iexact=self.road)
             parts.append(Q(road__gt="") & named)
+        if self.priority:
+            points: Combinable = Coalesce(F("priority"), Value(0.0)) if placed else F("priority")
+            parts.append(Q(GreaterThanOrEqual(points, self.priority)))
         if self.area:
             parts.append(_inside(self.area))
         every = Q()
@@ -112,6 +116,7 @@ def read(query: Mapping[str, Sequence[str]]) -> Selection:
             int(kept["drive"][0]) if "drive" in kept else None,
             _assignee(kept.get("assignee", [""])[0]),
             _road(kept.get("road", [""])[0]),
+            _points(kept.get("priority", ["0"])[0]),
             bounds(kept["bbox"][0]) if "bbox" in kept else None,
             _corners(area) if area else (),
         )
@@ -138,6 +143,7 @@ def query_of(selection: Selection) -> dict[str, str]:
         "drive": "" if selection.drive is None else str(selection.drive),
         "assignee": selection.assignee,
         "road": selection.road,
+        "priority": f"{selection.priority:g}" if selection.priority else "",
         "bbox": _degrees(selection.bbox or ()),
         "area": _degrees([part for corner in selection.area for part in corner]),
     }  # fmt: skip
@@ -169,6 +175,13 @@ def _road(text: str) -> str:
     if "\0" in text:
         raise ValueError("no road")
     return text.strip()[:NAME]
+
+
+def _points(text: str) -> float:
+    points = float(text)
+    if not 0 <= points <= 100:
+        raise ValueError("no points")
+    return points
 
 
 def _corners(text: str) -> tuple[tuple[float, float], ...]:

@@ -12,9 +12,9 @@ from maps.map_data import STATES
 from roaddamage.records.models import Damage, Drive
 from roaddamage.records.names import full_name
 from roaddamage.records.selection import NOBODY, Selection, day_of, query_of
-from roaddamage.web.templating import day, say
+from roaddamage.web.templating import day, number, say
 
-OF_THE_RECORDS = ("people", "drive", "assignee", "road", "area")
+OF_THE_RECORDS = ("people", "drive", "assignee", "road", "priority", "area")
 """What the map's own panel can't choose."""
 
 
@@ -57,6 +57,12 @@ def _of_records(told: Selection) -> list[str]:
         lines.append(say(N_("assigned to {name}")).format(name=name))
     if told.road:
         lines.append(say(N_("road {name}")).format(name=told.road))
+    if told.priority:
+        lines.append(
+            say(N_("priority from {points} of 100")).format(
+                points=number(told.priority, 1 if told.priority % 1 else 0)
+            )
+        )
     if told.bbox:
         lines.append(say(N_("in the map's view")))
     if told.area:

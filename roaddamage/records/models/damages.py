@@ -116,7 +116,7 @@ class Damage(Measured):
             # What a viewport and a list's count ask for, with their filters, answered from the index alone.
             models.Index(
                 "tile_key", "class_id", "severity", "belief", "confidence", "last_seen", "lon", "lat", "state",
-                "first_seen", "assignee", name="damage_view", condition=Q(shown=True),
+                "first_seen", "assignee", "priority", name="damage_view", condition=Q(shown=True),
             ),
             # The rest, for counting: a plain index would be taken for the viewport's.
             models.Index("tile_key", name="damage_hidden", condition=Q(shown=False)),
