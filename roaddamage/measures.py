@@ -25,7 +25,7 @@ from roaddamage.models import Models
 from roaddamage.records.models import AuditEntry, Delivery, Leaving, Work, Worker
 
 BACKUP = "backup.made"
-FOLDERS = ("footage", "evidence", "frames", "datasets", "photos", "uploads", "exports", "models")
+FOLDERS = ("footage", "evidence", "frames", "datasets", "photos", "uploads", "exports", "models", "trainings")
 """Of the workspace; each may be a disk of its own."""
 KINDS: dict[str, type[Work]] = {kind.NOUN: kind for kind in Work.__subclasses__()}
 """What workers do, by its noun."""

@@ -33,7 +33,7 @@ from roaddamage.training_data import MANIFEST, gather, there
 from training.promotion import Comparison, compare, part_hash, seen_file
 from training.rounds import keep as keep_round
 from training.rounds import round_of
-from training.train import Moved, Settings, course, train
+from training.train import Moved, Settings, course, let_go, train
 
 if TYPE_CHECKING:
     from training.evaluate import Looked
@@ -90,8 +90,11 @@ def run_training(row: Training) -> None:
     """Do all that is still to be done of a training, and keep what came of it with its end."""
     dataset = _data(row)
     with gpus.lent(waiting=lambda: go_on(row, stage=Stage.waiting, share=0.0, left_s=None)) as device:
-        model = train(dataset, folder_of(row) / "run", _settings(row, device.name), _watch(row, device))
-        told, against = _compared(row, model, dataset, device)
+        try:
+            model = train(dataset, folder_of(row) / "run", _settings(row, device.name), _watch(row, device))
+            told, against = _compared(row, model, dataset, device)
+        finally:
+            let_go()
     found = asdict(round_of(model.parent, dataset, device.name)) | {"name": row.title}
     patiently(lambda: keep(row, told, against, part_hash(dataset), found))
 

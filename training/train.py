@@ -233,6 +233,17 @@ def _rows(results: Path) -> list[dict[str, str]]:
         ]
 
 
+def let_go() -> None:
+    """Give back the GPU's memory that a training had; its process may live on."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def quick_on_cpu(trainer: Any) -> None:
     """A callback at a training's start: all cores, and bfloat16, channels last, where the CPU computes in it.
 
