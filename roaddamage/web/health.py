@@ -27,7 +27,7 @@ SHOWN = 5
 FOLDERS = {
     "": N_("workspace"), "footage": N_("footage"), "evidence": N_("evidence"), "frames": N_("labelled pictures"),
     "datasets": N_("datasets"), "photos": N_("photos of repairs"), "uploads": N_("uploads"), "exports": N_("exports"),
-    "models": N_("models"),
+    "models": N_("models"), "trainings": N_("trainings"),
 }  # fmt: skip
 KINDS = {"job": N_("Drives"), "training": N_("Trainings")}
 """What is waited for, by its noun (`roaddamage.records.models.Work.NOUN`)."""
