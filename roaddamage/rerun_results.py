@@ -8,6 +8,7 @@ new ones with new pictures.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -82,6 +83,7 @@ def hand_over(job: Job, staged: Path) -> None:
     folder.mkdir(exist_ok=True)
     for path in sorted(staged.iterdir()) if staged.exists() else ():
         os.replace(path, folder / f"{_prefix(job)}{path.name}")
+    shutil.rmtree(staged, ignore_errors=True)
     named: set[str] = set()
     for row in Sighting.objects.filter(drive=job.drive_id).values_list(*PICTURES):
         named.update(PurePath(name).name for name in row)

@@ -1,0 +1,87 @@
+"""Re-runs by real workers: killed at any moment, and with a detector that tells something else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import bad_day
+import pytest
+import rerun_day
+from apart import apart
+from command import as_command
+
+Ran = tuple[Path, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def ran(brief_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A folder with the workspace of a drive that was really run, and how its records look."""
+    run = tmp_path_factory.mktemp("rerun")
+    done = apart(as_command, "add", brief_sample.parent, "--workspace", run / "workspace")
+    assert done.returncode == 0, done.stderr
+    done = apart(bad_day.day, run / "workspace", "none", run)
+    assert done.returncode == 0, done.stderr
+    return run, json.loads(done.stdout)
+
+
+def again(run: Path, workspace: Path, moment: str) -> Any:
+    done = apart(rerun_day.day, workspace, moment, run)
+    if moment in rerun_day.MOMENTS:
+        assert done.returncode == -9, done.stderr
+        return None
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(ran: Ran, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """How the records look once half of it was seen again."""
+    folder = tmp_path_factory.mktemp("half") / "workspace"
+    shutil.copytree(ran[0] / "workspace", folder)
+    told: dict[str, Any] = again(ran[0], folder, "none")
+    return told
+
+
+def test_what_is_seen_no_more_goes_with_its_pictures(ran: Ran, undisturbed: dict[str, Any]) -> None:
+    before = ran[1]
+    assert len(undisturbed["sightings"]) == (len(before["sightings"]) + 1) // 2
+    assert undisturbed["damages"] < before["damages"]
+    assert {kind for kind, *_ in undisturbed["changes"]} == {"lost"}
+    assert [job[0] for job in undisturbed["jobs"]] == ["done", "done"]
+    names = {Path(name).name for name in undisturbed["files"]}
+    assert {row[5] for row in undisturbed["sightings"]} <= names
+    assert all(
+        name.startswith("again-") or name.endswith("-crop.jpg") for name in names if name.endswith(".jpg")
+    )
+
+
+@pytest.mark.parametrize("moment", rerun_day.MOMENTS)
+def test_killed_at_any_moment_it_is_as_before_or_as_after(
+    moment: str, ran: Ran, undisturbed: dict[str, Any], tmp_path: Path
+) -> None:
+    run, before = ran
+    folder = tmp_path / "workspace"
+    shutil.copytree(run / "workspace", folder)
+    again(run, folder, moment)
+    looked = again(run, folder, "look")
+    whole = before if moment in ("replaced", "handed over") else undisturbed
+    for name in ("sightings", "damages", "passages", "drives"):
+        assert looked[name] == whole[name], name
+    told = again(run, folder, "none")
+    assert told.pop("places") in ([], ["SUCCESSFUL"])
+    assert told == {name: value for name, value in undisturbed.items() if name != "places"}
+
+
+def test_a_detector_that_is_to_be_surer(ran: Ran, tmp_path: Path) -> None:
+    run, before = ran
+    folder = tmp_path / "workspace"
+    shutil.copytree(run / "workspace", folder)
+    told = again(run, folder, "really")
+    assert 0 < len(told["sightings"]) < len(before["sightings"])
+    lost = [number for kind, number, _ in told["changes"] if kind == "lost"]
+    new = [number for kind, number, _ in told["changes"] if kind == "new"]
+    assert told["damages"] == before["damages"] - len(lost) + len(new)
+    assert len(new) <= len(lost)
