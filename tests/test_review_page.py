@@ -11,7 +11,7 @@ from django.test import Client
 from made_records import BEGIN, made_damage, made_drive
 
 from roaddamage.records.decisions import Decision, decide
-from roaddamage.records.models import Damage, Drive, Review, Sighting
+from roaddamage.records.models import Damage, Drive, LabelledFrame, Review, Sighting
 from roaddamage.records.queue import GONE_BELIEF
 from roaddamage.workspace import Workspace
 
@@ -236,3 +236,31 @@ def test_forms_that_make_no_sense(client: Client, people: dict[str, Any], form: 
     answer = client.post(f"/damages/{row.pk}/decide/", form, headers={"Accept": "application/json"})
     assert answer.status_code == 409
     assert not Review.objects.exists()
+
+
+def test_nothing_else_is_said_with_the_decision(numbers: list[int], reviewing: Reviewing) -> None:
+    first, second, third, *_ = numbers
+    seen = Sighting.objects.get(damage=second).time_s
+    Sighting.objects.filter(damage=third).update(time_s=seen)
+    reviewing.open()
+    reviewing.shows(first)
+    reviewing.press("w")
+    reviewing.page.wait_for_selector("[data-do=whole][aria-pressed=true]")
+    reviewing.press("c")
+    reviewing.said("Nothing else is in its picture")
+    reviewing.shows(second)
+    reviewing.page.wait_for_selector(".others rect.undecided", state="attached")
+    reviewing.press("w")
+    reviewing.said(f"damage {third}")
+    assert reviewing.page.get_attribute("[data-do=whole]", "aria-pressed") == "false"
+    reviewing.press("r", "s")
+    reviewing.shows(third)
+    reviewing.page.wait_for_selector(".others rect.none", state="attached")
+    reviewing.press("2")
+    reviewing.page.wait_for_selector("article[data-undecided='']")
+    reviewing.press("w")
+    reviewing.page.wait_for_selector("article[data-whole=yes]")
+    assert list(LabelledFrame.objects.order_by("pk").values_list("whole", flat=True)) == [True, True]
+    reviewing.press("w")
+    reviewing.page.wait_for_selector("article[data-whole='']")
+    assert list(LabelledFrame.objects.order_by("pk").values_list("whole", flat=True)) == [True, False]

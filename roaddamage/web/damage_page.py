@@ -73,6 +73,7 @@ def damage(request: HttpRequest, number: int) -> HttpResponse:
         "computed": sum(parts.values()), "near": others, "near_m": NEAR_M,
         "said_priority": _last(reviews, Review.Kind.priority),
         "people": [(user.pk, names[user.pk]) for user in _people()],
+        "frames": list(row.labelled_boxes.order_by("frame").values_list("frame", flat=True)),
         "joined": list(row.joined.values_list("pk", flat=True)),
     })  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from detector.errors import N_, RoadDamageError
 from roaddamage import frame_files
 from roaddamage.records.audit import audited
-from roaddamage.records.frame_labels import Area, Labels, labels_of
+from roaddamage.records.frame_labels import Area, Labels
 from roaddamage.records.label_imports import agreement_of
 from roaddamage.records.models import FrameChange, LabelledFrame, Opinion
 from roaddamage.records.whole_frames import say_whole, undecided_in
@@ -21,6 +22,7 @@ from roaddamage.web.frame_drawing import Drawn, drawn, word_of
 from roaddamage.web.templating import say
 
 MOVED_SHARE = 1e-6
+INTERVAL = re.compile(r" \([-\d.]+–[-\d.]+\)$")
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,10 @@ def _seen(row: LabelledFrame, box: list[float]) -> Drawn:
 def _second(opinion: Opinion) -> Second:
     labels = Labels.read(opinion.labels)
     found = agreement_of([opinion])
-    lines = found.as_text(say).splitlines() if found and labels_of(opinion.frame).said else []
-    return Second(
-        opinion, drawn(opinion.frame, labels), labels.whole, [one for one in lines if not one.endswith("-")]
-    )
+    lines = found.as_text(say).splitlines() if found else []
+    # Of one picture neither single classes nor intervals tell anything.
+    lines = [INTERVAL.sub("", one) for one in lines if not one.startswith(" ") and not one.endswith("-")]
+    return Second(opinion, drawn(opinion.frame, labels), labels.whole, lines)
 
 
 def _words(change: FrameChange) -> list[str]:
