@@ -23,10 +23,11 @@ def leave(paths: Iterable[str]) -> None:
     Leaving.objects.bulk_create([Leaving(path=path) for path in paths], batch_size=500)
 
 
-def remove() -> int:
-    """Remove what is to go; how many files could not be."""
-    left = 0
-    for row in Leaving.objects.order_by("pk").iterator():
+def remove(after: int = 0) -> int:
+    """Remove what is to go, of rows later than `after`; the last row looked at, so that none is tried twice in one go."""
+    left, why, last = 0, "", after
+    for row in Leaving.objects.filter(pk__gt=after).order_by("pk").iterator():
+        last = row.pk
         try:
             parts = PurePosixPath(row.path).parts
             if parts[0] not in (FOOTAGE, EVIDENCE) or ".." in parts:
@@ -35,9 +36,10 @@ def remove() -> int:
                 _unlink(row.path)
             Leaving.objects.filter(pk=row.pk).delete()
         except OSError as error:
-            log.warning("a file that is to go could not be removed: %s", error.strerror)
-            left += 1
-    return left
+            left, why = left + 1, error.strerror or type(error).__name__
+    if left:
+        log.warning("%s files that are to go could not be removed, the last: %s", left, why)
+    return last
 
 
 def bytes_of(paths: Iterable[str]) -> int:

@@ -80,11 +80,11 @@ def delete(by: User | None) -> Iterator[tuple[str, int, int]]:
     Killed at any moment, whatever is in the records is there, and what is not goes at the next look.
     """
     kept = days_kept()
-    leaving.remove()
-    if kept["footage"]:
-        yield from _delete_footage(kept["footage"], by)
-    if kept["evidence"]:
-        yield from _delete_evidence(kept["evidence"], by)
+    last = leaving.remove()
+    for kind, delete_all in (("footage", _delete_footage), ("evidence", _delete_evidence)):
+        for count, size in delete_all(kept[kind], by) if kept[kind] else ():
+            last = leaving.remove(after=last)
+            yield kind, count, size
     if kept["log"]:
         yield "log", _delete_log(kept["log"], by), 0
     # These two keep their own books, and are cleared every few hours anyway.
@@ -168,7 +168,8 @@ def _exports(days: int) -> Due:
     return Due("exports", days, bytes=size, **told)
 
 
-def _delete_footage(days: int, by: User | None) -> Iterator[tuple[str, int, int]]:
+def _delete_footage(days: int, by: User | None) -> Iterator[tuple[int, int]]:
+    """How many, and bytes, after each transaction."""
     for number in list(old_footage(days).values_list("pk", flat=True)):
         with transaction.atomic():
             # Locked and asked anew: a person may keep it, or have it run again, at this very moment.
@@ -180,11 +181,10 @@ def _delete_footage(days: int, by: User | None) -> Iterator[tuple[str, int, int]
             leaving.leave(f"{leaving.FOOTAGE}/{path}" for path, _ in files)
             Drive.objects.filter(pk=number).update(footage_deleted=timezone.now())
             audited(by, "footage.deleted", drive.name, files=len(files), bytes=size, days=days)
-        leaving.remove()
-        yield "footage", 1, size
+        yield 1, size
 
 
-def _delete_evidence(days: int, by: User | None) -> Iterator[tuple[str, int, int]]:
+def _delete_evidence(days: int, by: User | None) -> Iterator[tuple[int, int]]:
     damages = list(old_evidence(days).order_by("damage").values_list("damage", flat=True).distinct())
     for few in portions(damages):
         with transaction.atomic():
@@ -200,8 +200,7 @@ def _delete_evidence(days: int, by: User | None) -> Iterator[tuple[str, int, int
                 Sighting.objects.filter(pk__in=some).update(evidence="", crop="", frame="")
             Damage.objects.filter(pk__in=gone).update(pictures_deleted=timezone.now())
             audited(by, "evidence.deleted", damages=len(gone), files=len(paths), bytes=size, days=days)
-        leaving.remove()
-        yield "evidence", len(gone), size
+        yield len(gone), size
 
 
 def _delete_log(days: int, by: User | None) -> int:

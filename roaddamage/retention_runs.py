@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -83,7 +84,8 @@ def announce() -> Retention:
         last = Retention.objects.first()
         if last and last.days == days_kept():  # another server was first
             return last
-        audited(None, "retention.announced", days=days_kept())
+        told_days: dict[str, Any] = {f"{kind}_days": days for kind, days in days_kept().items()}
+        audited(None, "retention.announced", "", **told_days)
         return Retention.objects.create(
             state=State.announced, days=days_kept(), told=told, beat=timezone.now()
         )

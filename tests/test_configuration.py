@@ -36,6 +36,10 @@ def test_the_environment_stands_before_the_file(tmp_path: Path) -> None:
         ("", {"ROADDAMAGE_HTTPS": "perhaps"}, "ROADDAMAGE_HTTPS"),
         ("", {"ROADDAMAGE_HOSTS": ""}, "ROADDAMAGE_HOSTS"),
         ("[extra]\n", {}, "extra"),
+        ("[keep]\nlog_days = 30\n", {}, "keep.log_days"),
+        ("[keep]\nfootage_days = -1\n", {}, "keep.footage_days"),
+        ("[metrics]\nhosts = ['prometheus']\n", {}, "metrics.hosts"),
+        ("[logs]\nformat = 'xml'\n", {}, "logs.format"),
     ],
 )
 def test_what_can_not_be_is_told(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
@@ -25,12 +26,16 @@ from roaddamage.records.models import (
     Drive,
     FootageFile,
     Job,
+    LabelledFrame,
     Leaving,
+    Rerun,
+    RerunDrive,
     Retention,
     Sighting,
 )
 from roaddamage.retention_runs import RetentionError, begin, look, next_run, run
 from roaddamage.understanding import FootageGoneError, footage_of
+from roaddamage.web import upkeep
 from roaddamage.workspace import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -120,6 +125,25 @@ def test_which_footage_goes(
     assert not Leaving.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("asked", "finished", "goes"),
+    [(timedelta(days=5), False, False), (timedelta(days=5), True, True), (timedelta(days=31), False, True)],
+    ids=["to come", "over", "given up long ago"],
+)
+def test_footage_of_a_rerun(
+    asked: timedelta, finished: bool, goes: bool, workspace: Workspace, people: People, keep: Keep
+) -> None:
+    keep(footage_days=30)
+    rerun = Rerun.objects.create(by=people["ml"])
+    Rerun.objects.update(at=timezone.now() - asked)
+    drive = made(workspace, people["crew"], "d1")
+    RerunDrive.objects.create(
+        rerun=rerun, drive=drive, place=0, finished=timezone.now() if finished else None
+    )
+    run(begin(None))
+    assert footage(workspace) == (set() if goes else {"d1"})
+
+
 def test_a_file_of_two_drives_goes_with_the_second(workspace: Workspace, people: People, keep: Keep) -> None:
     keep(footage_days=30)
     made(workspace, people["crew"], "d1")
@@ -148,6 +172,9 @@ def test_which_pictures_go(
     size = sum(path.stat().st_size for path in workspace.evidence.rglob("0*.jpg"))
     assert (told.count, told.bytes) == ((1, size) if goes else (0, 0))
     assert run(begin(None)).state == "done"
+    frames = [f"{uid}.jpg" for uid in LabelledFrame.objects.values_list("uid", flat=True)]
+    assert frames, "each decision labels its picture"
+    assert all((workspace.folder / "frames" / name).stat().st_size for name in frames)
     living = {"1.jpg", "1-crop.jpg", "1-frame.jpg"}
     assert pictures(workspace) == (living if goes else living | {"0.jpg", "0-crop.jpg", "0-frame.jpg"})
     row.refresh_from_db()
@@ -187,10 +214,10 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
         if step == "after the first file's end, its row still there":
             raise KilledError
 
-    def remove() -> int:
+    def remove(after: int = 0) -> int:
         if step == "between rows and files" and Leaving.objects.exists():
             raise KilledError
-        return real_remove()
+        return real_remove(after)
 
     monkeypatch.setattr(leaving, "_unlink", unlink)
     monkeypatch.setattr(leaving, "remove", remove)
@@ -244,7 +271,8 @@ def test_a_picture_made_anew_under_a_name_that_leaves_stays(workspace: Workspace
     )
     (workspace.evidence / str(drive.pk) / "old.jpg").write_bytes(b"")
     (workspace.folder.parent / "outside.jpg").write_bytes(b"")
-    assert leaving.remove() == 2
+    leaving.remove()
+    assert set(Leaving.objects.values_list("path", flat=True)) == {"../outside.jpg", "/etc/none"}
     assert pictures(workspace) == {"0.jpg", "0-crop.jpg", "0-frame.jpg"}
     assert (workspace.folder.parent / "outside.jpg").exists()
 
@@ -371,3 +399,11 @@ def test_a_file_that_can_not_be_removed_is_told(
     look()
     assert not Leaving.objects.exists()
     assert footage(workspace) == set()
+
+
+def test_what_nobody_needs_any_more_is_cleared(client: Client, people: People) -> None:
+    client.force_login(people["crew"])
+    Session.objects.update(expire_date=timezone.now() - timedelta(days=1))
+    upkeep._sessions()
+    upkeep._places()
+    assert not Session.objects.exists()
