@@ -20,7 +20,7 @@ from django_tasks_db.models import DBTaskResult
 from made_records import LAT, made_damage, made_drive
 from test_joining import ONE, there
 
-from detector.classes import ALLIGATOR_CRACK
+from detector.classes import ALLIGATOR_CRACK, LONGITUDINAL_CRACK, POTHOLE
 from roaddamage import jobs, reruns
 from roaddamage.records import models
 from roaddamage.records.decisions import Decision, decide
@@ -29,10 +29,11 @@ from roaddamage.records.models import Drive, Job, Rerun, RerunChange, RerunDrive
 from roaddamage.records.replacing import replace_in
 from roaddamage.records.rows import way_of
 from roaddamage.rerun_results import hand_over, withdraw
-from roaddamage.web.rerun_page import BETTER, OPEN, WORSE, verdict
+from roaddamage.web.rerun_page import verdict
 from roaddamage.workspace import Workspace
 
 pytestmark = pytest.mark.django_db
+WORSE, BETTER, OPEN = "worse", "better", ""
 ALL = Drive.objects.all
 
 
@@ -200,14 +201,30 @@ def test_what_changed(told: Rerun) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kinds", "word"),
-    [
-        ([], OPEN), ([("lost", "")], OPEN), ([("lost", "reject")], BETTER), ([("new", "confirm")], BETTER),
-        ([("new", "reject")], WORSE), ([("lost", "confirm"), ("lost", "reject"), ("new", "confirm")], BETTER),
-    ],
+    ("means", "word"),
+    [({}, OPEN), ({"better": 1}, BETTER), ({"worse": 1}, WORSE), ({"worse": 1, "better": 2}, BETTER), ({"worse": 1, "better": 1}, WORSE)],
 )  # fmt: skip
-def test_verdict(kinds: list[tuple[str, str]], word: str) -> None:
-    assert verdict(added([{kind: {judged: 1}} for kind, judged in kinds]))[0] == word
+def test_verdict(means: dict[str, int], word: str) -> None:
+    assert verdict(added([{"means": means}]))[0] == word
+
+
+@pytest.mark.parametrize(
+    ("said", "after", "means"),
+    [(POTHOLE, ALLIGATOR_CRACK, WORSE), (ALLIGATOR_CRACK, ALLIGATOR_CRACK, BETTER), (LONGITUDINAL_CRACK, ALLIGATOR_CRACK, OPEN)],
+    ids=["away from what people said", "to what people said", "neither is it"],
+)  # fmt: skip
+def test_another_class_is_held_against_what_people_said(
+    said: int, after: int, means: str, drives: list[Drive], people: dict[str, Any]
+) -> None:
+    (number, *_), by = there(), people["engineer"]
+    decide(number, by, Decision("confirm"))
+    if said != POTHOLE:
+        decide(number, by, Decision("reclass", class_id=said))
+    of = ran(reruns.begin(ALL().filter(name="d0"), by), 0, at(0, class_id=after, area_m2=0.24))
+    (change,) = of.changes.all()
+    assert (change.kind, change.means) == ("class", means)
+    assert added([of.counts])["class_means"] == {"worse": int(means == WORSE), "better": int(means == BETTER)}
+    assert models.Damage.objects.get(pk=number).class_id == (after if said == POTHOLE else said)
 
 
 def test_found_again_after_it_was_lost(told: Rerun, people: dict[str, Any]) -> None:
@@ -290,7 +307,6 @@ def test_pictures_are_old_or_new_whenever_it_is_killed(drives: list[Drive], peop
     assert not models.Leaving.objects.exists()
     withdraw(job)
     assert pictures(drive) == before
-    folder.rmdir()
     folder = staged(job, "1.jpg")
     models.Sighting.objects.filter(drive=drive).update(evidence=f"again-{job.pk}-1.jpg", crop="0-crop.jpg")
     with transaction.atomic():

@@ -13,7 +13,7 @@ from roaddamage.records.models import Damage, Drive, RerunChange, RerunDrive, Re
 from roaddamage.records.portions import SOME, portions
 from roaddamage.records.rows import sighting_of
 
-Kind, State = RerunChange.Kind, Damage.State
+Kind, Means, State = RerunChange.Kind, RerunChange.Means, Damage.State
 FACTS = (
     "class_id",
     "confidence",
@@ -31,6 +31,11 @@ JUDGED = (str(Review.Kind.confirm), str(Review.Kind.reject), "")
 BY_STATE = dict.fromkeys((State.confirmed, State.scheduled, State.repaired), JUDGED[0]) | {
     State.rejected: JUDGED[1]
 }
+MEANS = {
+    (Kind.lost, JUDGED[0]): Means.worse, (Kind.new, JUDGED[1]): Means.worse,
+    (Kind.lost, JUDGED[1]): Means.better, (Kind.new, JUDGED[0]): Means.better,
+}  # fmt: skip
+"""What a change says of the model, by what people decided. Another class: `_class_means`."""
 AGAIN = "again"
 """Beside `RerunChange.Kind` in counts: seen before and after."""
 Looks = dict[int, Sighting]
@@ -70,7 +75,7 @@ def counts_of(
     """Damages by what became of them and by what people decided, and the sums of confidence of those seen again.
 
     `AGAIN` and each `RerunChange.Kind` → judgement → count; `confidence` → judgement → [before, after]; `kept`: lost
-    ones that other drives see.
+    ones that other drives see; `means` → `RerunChange.Means` → count, and `class_means` of other classes alone.
     """
     told: dict[str, Counter[str]] = defaultdict(Counter)
     sums: dict[str, list[float]] = {each: [0.0, 0.0] for each in JUDGED}
@@ -82,7 +87,12 @@ def counts_of(
     for change in changes:
         told[change.kind][change.judged] += 1
     kept = sum(change.elsewhere for change in changes)
-    return {kind: dict(each) for kind, each in told.items()} | {"confidence": sums, "kept": kept}
+    every, classes = (Counter(str(one.means) for one in some if one.means) for some in (
+        changes, [one for one in changes if one.kind == Kind.other_class]
+    ))  # fmt: skip
+    return {kind: dict(each) for kind, each in told.items()} | {
+        "confidence": sums, "kept": kept, "means": dict(every), "class_means": dict(classes)
+    }  # fmt: skip
 
 
 def added(counts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -97,6 +107,9 @@ def added(counts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         sums = [one["confidence"][each] for one in every if "confidence" in one]
         count = told[AGAIN][each]
         mean[each] = tuple(sum(side) / count for side in zip(*sums, strict=True)) if count else None
+    sides = (str(Means.worse), str(Means.better))
+    for name in ("means", "class_means"):
+        told[name] = {side: sum(one.get(name, {}).get(side, 0) for one in every) for side in sides}
     return told | {"confidence": mean, "kept": sum(one.get("kept", 0) for one in every)}
 
 
@@ -140,6 +153,7 @@ def _damages(numbers: set[int]) -> dict[int, Damage]:
 def _changes(
     of: RerunDrive, then: Looks, now: Looks, judged: Mapping[int, str], rows: Mapping[int, Damage]
 ) -> Iterable[RerunChange]:
+    said = _said_classes([number for number in then.keys() & now.keys() if judged.get(number) == JUDGED[0]])
     for number in sorted({*then, *now}):
         before, after = then.get(number), now.get(number)
         kind = _kind(before, after)
@@ -147,10 +161,36 @@ def _changes(
             continue
         row = rows.get(number)
         elsewhere = kind == Kind.lost and row is not None and bool(getattr(row, "seen_now", False))
+        means = MEANS.get((Kind(kind), judged.get(number, "")), Means.open)
+        if kind == Kind.other_class and before and after and number in said:
+            means = _class_means(said[number], before.class_id, after.class_id)
         yield RerunChange(
-            of=of, kind=kind, number=number, damage=row, judged=judged.get(number, ""), elsewhere=elsewhere,
+            of=of, kind=kind, number=number, damage=row, judged=judged.get(number, ""), means=means, elsewhere=elsewhere,
             before=_facts(before), after=_facts(after), crop=before.crop if before else "", sighting=after,
         )  # fmt: skip
+
+
+def _said_classes(numbers: Sequence[int]) -> dict[int, int]:
+    """The class that each of these damages had when a person last said that it is one, or which class it is of."""
+    said: dict[int, int] = {}
+    for some in portions(sorted(numbers)):
+        kinds = (Review.Kind.confirm, Review.Kind.reclass)
+        told = Review.objects.filter(damage__in=some, kind__in=kinds, undone_by__isnull=True).order_by(
+            "at", "pk"
+        )
+        said |= {
+            one.damage_id: one.after["class_id"]
+            for one in told.only("damage", "after")
+            if "class_id" in one.after
+        }
+    return said
+
+
+def _class_means(said: int, before: int, after: int) -> RerunChange.Means:
+    """The model may have come nearer to what people say, or gone from it."""
+    if before == said:
+        return Means.worse
+    return Means.better if after == said else Means.open
 
 
 def _kind(before: Sighting | None, after: Sighting | None) -> str | None:

@@ -21,7 +21,7 @@ from detector.errors import N_, RoadDamageError
 from maps.texts import safe_text
 from roaddamage import reruns as runs
 from roaddamage.records.audit import audited
-from roaddamage.records.differences import added
+from roaddamage.records.differences import MEANS, added
 from roaddamage.records.models import Rerun, RerunChange, RerunDrive, Review
 from roaddamage.records.models.drives import LONG
 from roaddamage.web.access import who
@@ -30,27 +30,14 @@ from roaddamage.web.evidence import picture_of
 from roaddamage.web.templating import say
 
 A_PAGE = 60
-Kind = RerunChange.Kind
+Kind, Means = RerunChange.Kind, RerunChange.Means
 CONFIRM, REJECT = str(Review.Kind.confirm), str(Review.Kind.reject)
 PEOPLE = {CONFIRM: N_("confirmed by people"), REJECT: N_("rejected by people"), "": N_("not decided")}
-WORSE, BETTER, OPEN = "worse", "better", ""
-MEANS = {
-    (Kind.lost, CONFIRM): WORSE,
-    (Kind.new, REJECT): WORSE,
-    (Kind.lost, REJECT): BETTER,
-    (Kind.new, CONFIRM): BETTER,
-}
-"""What a change says of the model, by what people decided; of the others nobody can tell."""
 COLUMNS = (
-    N_("Drive"), N_("Damage"), N_("Change"), N_("Decided"), N_("Seen by other drives"), N_("Class before"), N_("Class after"),
+    N_("Drive"), N_("Damage"), N_("Change"), N_("Decided"), N_("For the model"), N_("Seen by other drives"), N_("Class before"), N_("Class after"),
     N_("Confidence before"), N_("Confidence after"), N_("Length before (m)"), N_("Length after (m)"), N_("Width before (m)"),
     N_("Width after (m)"), N_("Area before (m²)"), N_("Area after (m²)"), N_("Model before"), N_("Model after"),
 )  # fmt: skip
-
-
-def means_of(kind: str, judged: str) -> str:
-    """What a change says of the model: `WORSE`, `BETTER`, or `OPEN`."""
-    return MEANS.get((Kind(kind), judged), OPEN)
 
 
 def _found(number: int) -> Rerun:
@@ -67,7 +54,6 @@ def rerun(request: HttpRequest, number: int) -> HttpResponse:
     changes = changes.filter(judged=judged) if judged in PEOPLE else changes
     page = Paginator(changes, A_PAGE).get_page(request.GET.get("page"))
     for one in page.object_list:
-        one.means = means_of(one.kind, one.judged)  # type: ignore[attr-defined]
         one.picture = bool(_picture(one))  # type: ignore[attr-defined]
         one.pictured = bool(one.sighting and picture_of(one.sighting, "crop"))  # type: ignore[attr-defined]
     return render(request, "web/rerun.html", {
@@ -136,28 +122,35 @@ def _changed(one: RerunDrive) -> dict[str, int]:
     }  # fmt: skip
 
 
+def means_of(kind: str, judged: str) -> str:
+    """What all changes of a kind say of the model; "" also where it differs from one to the other."""
+    return MEANS.get((Kind(kind), judged), Means.open)
+
+
 def verdict(told: dict[str, Any]) -> tuple[str, str]:
-    """In a word (`WORSE`, `BETTER`, `OPEN`), and in a sentence, what the changes say where people had decided."""
-    lost, gained = told["lost"][CONFIRM] + told["new"][REJECT], told["lost"][REJECT] + told["new"][CONFIRM]
+    """In a word (`RerunChange.Means`), and in a sentence, what the changes say where people had decided."""
+    lost, gained = told["means"][Means.worse], told["means"][Means.better]
     if not lost and not gained:
-        return OPEN, N_("Where people had decided, nothing changed for better or worse.")
+        return Means.open, N_("Where people had decided, nothing changed for better or worse.")
     if not lost:
-        return BETTER, N_("Where people had decided, every change is for the better.")
+        return Means.better, N_("Where people had decided, every change is for the better.")
     if not gained:
-        return WORSE, N_("Where people had decided, every change is for the worse. Look at these first.")
+        return Means.worse, N_(
+            "Where people had decided, every change is for the worse. Look at these first."
+        )
     if lost >= gained:
-        return WORSE, N_(
+        return Means.worse, N_(
             "Where people had decided, as many changes or more are for the worse as for the better. Look at these first."
         )
-    return BETTER, N_(
+    return Means.better, N_(
         "Where people had decided, more changes are for the better than for the worse. Look at the worse ones first."
     )
 
 
 def _changes(row: Rerun) -> QuerySet[RerunChange]:
-    """Those first that are for the worse, then what people decided otherwise, then the rest."""
+    """Those first that are for the worse, lost ones before others, then what people decided on, then the rest."""
     order = [
-        When(kind=Kind.lost, judged=CONFIRM, then=Value(0)), When(kind=Kind.new, judged=REJECT, then=Value(1)),
+        When(means=Means.worse, kind=Kind.lost, then=Value(0)), When(means=Means.worse, then=Value(1)),
         When(judged=CONFIRM, then=Value(2)), When(judged=REJECT, then=Value(3)), When(kind=Kind.lost, then=Value(4)),
     ]  # fmt: skip
     rows = RerunChange.objects.filter(of__rerun=row).annotate(
@@ -183,7 +176,7 @@ def _lines(rows: QuerySet[RerunChange]) -> Iterator[bytes]:
             for name in ("confidence", "length_m", "width_m", "area_m2") for side in sides
         ]  # fmt: skip
         yield _line([
-            row.of.drive.name, str(row.number), say(Kind(row.kind).label), say(PEOPLE[row.judged]),
+            row.of.drive.name, str(row.number), say(Kind(row.kind).label), say(PEOPLE[row.judged]), say(Means(row.means).label) if row.means else "",
             say(N_("yes")) if row.elsewhere else "", *classes, *numbers, row.of.model_before, row.of.model,
         ]).encode()  # fmt: skip
 

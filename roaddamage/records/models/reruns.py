@@ -63,6 +63,13 @@ class RerunChange(models.Model):
         other_class = "class", N_("class changed")
         size = "size", N_("size changed beyond its error")
 
+    class Means(models.TextChoices):
+        """What it says of the model, by what people had decided."""
+
+        worse = "worse", N_("worse")
+        better = "better", N_("better")
+        open = "", N_("nobody knows")
+
     of = models.ForeignKey(RerunDrive, models.CASCADE, related_name="changes")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     number = models.PositiveBigIntegerField()
@@ -70,6 +77,7 @@ class RerunChange(models.Model):
     damage = models.ForeignKey(Damage, models.SET_NULL, null=True, related_name="+")
     judged = models.CharField(max_length=16, blank=True)
     """What people made of it until then: `Review.Kind.confirm`, `reject`, or "" for nothing."""
+    means = models.CharField(max_length=8, choices=Means.choices, blank=True)
     elsewhere = models.BooleanField(default=False)
     """lost: other drives see it all the same."""
     before = models.JSONField(default=dict)
