@@ -22,7 +22,7 @@ from django.utils import timezone
 from detector.errors import RoadDamageError
 from roaddamage import attendance, locks
 from roaddamage.models import Models
-from roaddamage.records.models import AuditEntry, Delivery, Leaving, Work, Worker
+from roaddamage.records.models import AuditEntry, Batch, Delivery, Export, Leaving, Work, Worker
 
 BACKUP = "backup.made"
 FOLDERS = ("footage", "evidence", "frames", "datasets", "photos", "uploads", "exports", "models", "trainings")
@@ -83,6 +83,13 @@ def failures(days: int) -> list[tuple[str, Work]]:
         for row in kind._default_manager.filter(state=Work.State.failed, finished__gt=since)
     ]
     return sorted(rows, key=lambda row: row[1].finished or row[1].at, reverse=True)
+
+
+def other_failures(days: int) -> tuple[int, int]:
+    """How many exports, and how many batches of files, failed within so many days."""
+    since = timezone.now() - timedelta(days=days)
+    exports = Export.objects.filter(state=Export.State.failed, finished__gt=since).count()
+    return exports, Batch.objects.filter(state=Batch.State.failed, at__gt=since).count()
 
 
 def workers() -> list[Worker]:

@@ -38,6 +38,20 @@ def test_a_unit(name: str, tmp_path: Path) -> None:
     assert service["PrivateTmp"] == "yes"
 
 
+def test_what_prometheus_reads() -> None:
+    told = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())
+    [rules] = told["rule_files"]
+    alerts = yaml.safe_load((DEPLOY / rules).read_text())["groups"][0]["rules"]
+    assert all({"alert", "expr", "annotations"} <= rule.keys() for rule in alerts)
+
+
+def test_the_backup_has_its_timer() -> None:
+    timer = ConfigParser(interpolation=None)
+    timer.read(DEPLOY / "roaddamage-backup.timer")
+    assert timer["Timer"]["OnCalendar"]
+    assert "roaddamage-backup.service" in UNITS
+
+
 def test_containers() -> None:
     commands = re.search(r"^CMD (\[.*\])$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     assert commands

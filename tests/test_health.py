@@ -23,7 +23,7 @@ from roaddamage.jobs import JobError
 from roaddamage.measures import Disk, Gpu
 from roaddamage.problems import problem
 from roaddamage.records.audit import audited
-from roaddamage.records.models import Delivery, Job, Leaving, Turn, Webhook, Worker
+from roaddamage.records.models import Batch, Delivery, Job, Leaving, Turn, Webhook, Worker
 from roaddamage.workspace import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +59,7 @@ def bad_week(people: People, workspace: Workspace, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(measures, "last_backup", lambda of=measures.last_backup: _older(of(), week))
     monkeypatch.setattr(measures, "disks", lambda: iter([Disk(("", "footage"), 10**9, 10**12)]))
     monkeypatch.setattr(measures, "gpus", lambda: [Gpu("H", 10**9, 8 * 10**9, True)])
+    Batch.objects.create(uid="a", by=people["crew"], state="failed")
     hook = Webhook.objects.create(address="http://10.0.0.1/", secret="s", by=people["administrator"])  # noqa: S106
     Delivery.objects.create(webhook=hook, event="e", body={}, state="given_up", due=now)
     Leaving.objects.create(path="footage/x")
@@ -75,7 +76,7 @@ def test_the_page_tells_what_is_wrong(client: Client, people: People, bad_week: 
     page = client.get(reverse("health_part")).content.decode()
     for text in (
         "1 waiting, 0 running", "waited for more than a day", "夜の走行: It went wrong.", "H</dt><dd>in use, 1.00 GB / 8.00 GB",
-        "as good as full", "more than a week old", "not in it", "were given up", "1 files could not be removed", "roaddamage-2",
+        "Uploads</dt><dd>1<", "as good as full", "more than a week old", "not in it", "were given up", "1 files could not be removed", "roaddamage-2",
     ):  # fmt: skip
         assert text in page, text
     assert page.count('class="state ok"') == 4

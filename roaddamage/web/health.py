@@ -128,7 +128,12 @@ def _workers() -> Card:
 def _failures() -> Card:
     rows = measures.failures(DAYS)
     card = Card(say(N_("Failed in the last {days} days")).format(days=DAYS))
-    card.facts.append((say(N_("Runs")), number(len(rows))))
+    exports, batches = measures.other_failures(DAYS)
+    card.facts = [
+        (say(N_("Runs")), number(len(rows))), (say(N_("Exports")), number(exports)), (say(N_("Uploads")), number(batches)),
+    ]  # fmt: skip
+    if exports or batches:
+        card.doubt(Word.warning, say(N_("Why an export or an upload failed is told on its page.")))
     for _, row in rows[:SHOWN]:
         text = f"{local(row.finished)} {row.title}: {told(row.problem, say)}"
         card.doubt(Word.warning, text)
