@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from made_records import made_damage, made_drive
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from roaddamage.api.tokens import make_token
-from roaddamage.records.models import AuditEntry, Damage, Review, Token, WorkList
+from roaddamage.api.tokens import TokenError, make_token
+from roaddamage.problems import problem
+from roaddamage.records.decisions import Decision, decide
+from roaddamage.records.models import AuditEntry, Damage, Drive, Rerun, Review, Token, Training, WorkList
 from roaddamage.workspace import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +72,9 @@ def test_a_damage_with_its_history(damages: list[Damage], people: People) -> Non
     assert again.status_code == 409, "decided since"
     told = client.get(f"/api/damages/{number}").json()
     assert (told["state"], [one["comment"] for one in told["history"]]) == ("confirmed", ["seen on site"])
+    assert (told["class"], told["seen"][0]["class"]) == ("D00", "D40"), (
+        "called as in webhooks and the OGC API"
+    )
     [seen] = told["seen"]
     assert seen["pictures"] == ["picture", "crop", "frame"]
     picture = client.get(f"/api/pictures/{seen['number']}/crop")
@@ -158,6 +163,28 @@ def test_work_lists_and_drives(damages: list[Damage], people: People) -> None:
     assert client.get(f"/api/work-lists/{made.pk}").json() == told
     [drive] = client.get("/api/drives").json()["results"]
     assert client.get(f"/api/drives/{drive['number']}").json()["metres"] == 400.0
+
+
+def test_what_models_learn_from(damages: list[Damage], people: People) -> None:
+    decide(damages[0].pk, people["engineer"], Decision("confirm"))
+    trained = Training.objects.create(
+        by=people["ml"], name="May", dataset="city", epochs=1, image_px=64, batch=1, problem=problem(TokenError("away"))
+    )  # fmt: skip
+    again = Rerun.objects.create(by=people["ml"], model="roaddamage-2")
+    again.drives.create(drive=Drive.objects.get(), place=1, counts={"new": 2})
+    client = client_of(people["ml"])
+    [frame] = client.get("/api/frames").json()["results"]
+    [box] = frame["boxes"]
+    assert (box["class"], box["damage"], box["box"]) == ("D00", damages[0].pk, [0.4, 0.5, 0.6, 0.8])
+    assert client.get(f"/api/frames/{frame['number']}").json() == frame
+    [training] = client.get("/api/trainings").json()["results"]
+    assert (training["state"], training["problem"]) == ("queued", "away")
+    assert client.get(f"/api/trainings/{trained.pk}").json() == training
+    [rerun] = client.get("/api/reruns").json()["results"]
+    assert rerun["drives"][0]["counts"] == {"new": 2}
+    assert client.get(f"/api/reruns/{again.pk}").json() == rerun
+    assert client_of(people["engineer"]).get("/api/trainings").status_code == 403
+    assert {one.action for one in AuditEntry.objects.filter(by=people["ml"])} >= {"frames.read", "frame.seen"}
 
 
 QUICK = settings(

@@ -21,9 +21,11 @@ from ninja.security import SessionAuth
 from detector.errors import N_, RoadDamageError
 from maps.question import Bounds, bounds
 from roaddamage import __version__
-from roaddamage.api.api import BIGGEST, Basic, Bearer, noted
+from roaddamage.api.api import Basic, Bearer
 from roaddamage.api.collections import COLLECTIONS, Collection, Moments, NotYetError
+from roaddamage.api.pages import BIGGEST
 from roaddamage.api.schemas import Problem
+from roaddamage.records.audit import noted
 from roaddamage.web.access import who
 from roaddamage.web.templating import say
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from datetime import timedelta
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.utils import timezone
 
 from roaddamage.records.models import AuditEntry
+
+NOTED_EVERY = timedelta(hours=1)
 
 
 def audited(
@@ -15,3 +20,10 @@ def audited(
     AuditEntry.objects.create(
         by_id=known.pk if known else None, action=action, target=target[:200], details=details
     )
+
+
+def noted(user: User, action: str, target: str, **details: object) -> None:
+    """An entry of the log, once an hour for a program that asks the same again and again."""
+    since = timezone.now() - NOTED_EVERY
+    if not AuditEntry.objects.filter(by=user, action=action, target=target, at__gte=since).exists():
+        audited(user, action, target, **details)

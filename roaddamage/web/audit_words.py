@@ -42,6 +42,7 @@ ACTIONS = {
     "frame.part": N_("frame said to be labelled in part"),
     "frame.seen": N_("labelled frame looked at"),
     "frame.whole": N_("frame said to hold nothing but its boxes"),
+    "frames.choose": N_("pictures worth labelling chosen"),
     "frames.downloaded": N_("export of frames downloaded"),
     "frames.export": N_("frames exported"),
     "frames.read": N_("labelled frames read by a program"),
