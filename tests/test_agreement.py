@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import roaddamage
 from labelled_files import yolo
-from test_main_job import roaddamage
 
 from datasets.agreement import Agreement, agreement, alpha
 from datasets.dataset import DatasetError, Picture
