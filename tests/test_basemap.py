@@ -12,6 +12,7 @@ import geopandas as gpd
 import pyogrio
 import pytest
 import shapely
+from command import roaddamage
 from map_data_files import (
     FGD_FEATURES,
     LAT,
@@ -27,7 +28,6 @@ from map_data_files import (
     zipped,
 )
 from shapely.geometry import LineString
-from test_main_job import roaddamage
 
 from maps import basemap_classes as classes
 from maps import basemap_sources
