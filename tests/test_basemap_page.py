@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import roaddamage
 from conftest import until
 from map_data_files import LAT, LON, place, write_fgd, write_mbtiles, write_pbf
 from test_basemap import made
-from test_main_job import roaddamage
 from test_map import EVIL, TOKYO, Page
 from test_tile_archive import picture
 
