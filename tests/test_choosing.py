@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from command import roaddamage
 from conftest import frame_number, write_video
 from labelled_pictures import rendered
-from test_main_job import roaddamage
 
 from datasets.dataset import Dataset, Picture, read_dataset
 from datasets.splitting import split
