@@ -12,8 +12,8 @@ from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 import pytest
+from command import roaddamage
 from labelled_files import SIZE, picture
-from test_main_job import roaddamage
 from tools_of_others import cvat_box, region, through_cvat, through_label_studio
 
 import datasets.corrections
