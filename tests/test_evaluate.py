@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import roaddamage
 from labelled_pictures import rendered
 from PIL import Image
 from test_dataset import make
-from test_main_job import roaddamage
 
 from datasets.dataset import Dataset, DatasetError, Picture, read_dataset
 from detector.model import DEFAULT_MODEL, Detections
