@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_main_job import roaddamage
+from command import roaddamage
 
 from datasets.synthetic import labelled_frames
 from detector import forms
