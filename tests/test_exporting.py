@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from command import roaddamage
 from labelled_files import picture, yolo
 from PIL import Image
-from test_main_job import roaddamage
 
 from datasets.dataset import Dataset, DatasetError, read_dataset, write_labels, write_manifest
 from datasets.exporting import export
