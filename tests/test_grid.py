@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from test_main_job import roaddamage
+from command import roaddamage
 
 from detector.camera import Camera
 from detector.grid import LINE_RGB, with_grid
