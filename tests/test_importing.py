@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import roaddamage
 from conftest import SHARED, needs_shared
 from labelled_files import SIZE, coco, label_studio, picture, rectangle, voc, yolo
 from PIL import Image
-from test_main_job import roaddamage
 
 import datasets.importing
 from datasets.dataset import DatasetError, Picture, read_dataset
