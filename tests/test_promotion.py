@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import roaddamage
 from labelled_pictures import rendered
-from test_main_job import roaddamage
 
 from datasets.dataset import Dataset, read_dataset, write_labels, write_manifest
 from detector.model import DEFAULT_MODEL, Detections
