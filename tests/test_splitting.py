@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import roaddamage
 from labelled_files import picture, yolo
 from PIL import Image, ImageEnhance
-from test_main_job import roaddamage
 
 from datasets.dataset import DatasetError, Picture, read_dataset
 from datasets.importing import About, import_pictures, road_pattern
