@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from command import roaddamage_apart
 from labelled_pictures import rendered
-from test_main_job import roaddamage
 
 from datasets.dataset import Dataset, DatasetError
 from detector.errors import ModelError, OutputTakenError
@@ -128,7 +128,7 @@ def test_an_architecture_takes_the_tensors_that_fit(tiny: Dataset, tmp_path: Pat
 
 def test_the_course_is_kept_for_tensorboard_and_mlflow(tiny: Dataset, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    done = roaddamage(
+    done = roaddamage_apart(
         "train", "--data", tiny.folder, "--out", run, "--model", "yolov5n", "--epochs", 1, "--image-px", 96,
         "--batch", 4, "--log", "tensorboard", "--log", "mlflow", "--set", "workers=0",
     )  # fmt: skip
