@@ -5,12 +5,13 @@ from __future__ import annotations
 import gettext
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
-from test_main_job import roaddamage
+from command import roaddamage
 
 from detector.errors import RoadDamageError
 from roaddamage.language import DOMAIN, LOCALE, preferred_language, translation
@@ -63,6 +64,7 @@ def test_language_follows_the_locale(
 METHODS = [("**.py", "python"), ("**/jinja2/**.html", "jinja2")]
 
 
+@cache
 def messages() -> set[str]:
     """Every message the code marks for translation."""
     found: set[str] = set()
