@@ -13,6 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 
 from detector.drive import Drive as Footage
 from detector.errors import N_, RoadDamageError
@@ -67,6 +68,8 @@ def _take(found: Footage, folder: Path, by: User, taken: Taken, told: Told) -> N
     footage = sorted(own for _, kind, own in hashes if kind == FootageFile.Kind.footage)
     digest = hashlib.sha256("".join(footage).encode()).hexdigest()
     if before := _before(digest, footage):
+        if before.footage_deleted:
+            _there_again(before, hashes, by)
         _known(before, files, taken)
         return
     understood, preview = understand(found, 0.0)
@@ -104,6 +107,19 @@ def _before(digest: str, hashes: list[str]) -> Drive | None:
                 drive=other.drive.name,
             )
     return Drive.objects.filter(digest=digest).first()
+
+
+def _there_again(drive: Drive, hashes: list[tuple[Path, str, str]], by: User) -> None:
+    """Footage that was deleted, as its time was over, and is handed in again: kept as if for the first time."""
+    place: Path = settings.WORKSPACE.footage
+    with transaction.atomic():
+        Drive.objects.select_for_update().get(pk=drive.pk)
+        gone = drive.files.exclude(sha256__in=[own for _, _, own in hashes])
+        gone.delete()  # logs that did not come with it this time
+        for path, _, own in hashes:
+            drive.files.filter(sha256=own).update(path=path.relative_to(place).as_posix())
+        Drive.objects.filter(pk=drive.pk).update(footage_deleted=None, at=timezone.now())
+        audited(by, "drive.taken", drive.name, files=len(hashes))
 
 
 def _known(drive: Drive, files: list[tuple[Path, str]], taken: Taken) -> None:

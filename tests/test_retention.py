@@ -18,6 +18,7 @@ from made_records import made_damage, made_drive
 
 from roaddamage import leaving, retention, retention_runs
 from roaddamage.configuration import Configuration
+from roaddamage.footage_folder import add_folder
 from roaddamage.jobs import JobError, enqueue
 from roaddamage.records.decisions import Decision, decide
 from roaddamage.records.models import (
@@ -407,3 +408,18 @@ def test_what_nobody_needs_any_more_is_cleared(client: Client, people: People) -
     upkeep._sessions()
     upkeep._places()
     assert not Session.objects.exists()
+
+
+def test_footage_that_is_handed_in_again_is_there_again(
+    workspace: Workspace, people: People, keep: Keep, short_drive: Path
+) -> None:
+    keep(footage_days=30)
+    [drive] = add_folder(short_drive.parent, people["crew"], "a" * 32).drives
+    Drive.objects.update(at=timezone.now() - OLD, state="done")
+    run(begin(None))
+    assert footage(workspace) == set()
+    assert add_folder(short_drive.parent, people["crew"], "b" * 32).known == [drive]
+    assert footage(workspace) == {"b" * 32}
+    assert footage_of(Drive.objects.get(pk=drive.pk)).duration_s == pytest.approx(4, abs=0.2)
+    run(begin(None))
+    assert footage(workspace) == {"b" * 32}, "its time begins anew"
