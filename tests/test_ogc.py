@@ -184,7 +184,7 @@ def test_gdal_reads_it(
     def gdal(*arguments: str) -> str:
         done = subprocess.run(
             [arguments[0], "--config", "GDAL_HTTP_USERPWD", f"qgis:{secret}", *arguments[1:]],
-            capture_output=True, text=True, timeout=120, check=False,
+            capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout

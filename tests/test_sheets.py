@@ -138,7 +138,7 @@ def test_the_workbook_as_libreoffice_reads_it(book_path: Path, tmp_path: Path) -
     profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
     options = ["--headless", "--convert-to", ALL_SHEETS, "--outdir", str(tmp_path)]
     command = ["soffice", profile, *options, str(book_path)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
     read = {path.stem.removeprefix("tables-"): path for path in tmp_path.glob("*.csv")}
     assert set(read) == {"Overview", "Inspection record", *TITLES.values()}
     first, second, *_ = rows_of(read["Damages"], "utf-8")

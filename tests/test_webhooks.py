@@ -41,7 +41,7 @@ class Target(ThreadingHTTPServer):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 target.got.append((self.path, dict(self.headers), body))
                 if not target.status:
-                    target.over.wait(60)
+                    target.over.wait(600)
                     return
                 self.send_response(target.status)
                 self.send_header("Location", "/elsewhere")
@@ -162,7 +162,7 @@ def test_one_that_hangs_keeps_no_other_waiting(workspace: Workspace, people: Peo
 
     def bring_slowly(delivery: Delivery) -> None:
         if delivery.webhook_id == slow.pk:
-            hangs.wait(60)
+            hangs.wait(600)
         brought.append(delivery.webhook_id)
         Delivery.objects.filter(pk=delivery.pk).update(state=Delivery.State.taken)
         delivery.state = Delivery.State.taken
@@ -173,11 +173,11 @@ def test_one_that_hangs_keeps_no_other_waiting(workspace: Workspace, people: Peo
     made = Postman(bring_slowly)
     assert made.look() == 2
     for _ in range(3):
-        assert done.acquire(timeout=60)
+        assert done.acquire(timeout=600)
     assert brought == [quick.pk] * 3
     hangs.set()
     for _ in range(3):
-        assert done.acquire(timeout=60)
+        assert done.acquire(timeout=600)
     made._pool.shutdown(wait=True)
     assert made.look() == 0
 
