@@ -27,12 +27,15 @@ class Order:
 
     `may_lack`: the first column can be unknown; such rows come last, whichever way the others go. Where that is not NULL,
     `lacks` tells rows that have it from those that lack it; `then` are the columns of the latter, where not the others.
+    `strands` are conditions of which each row fits one, where an index has the rows of each in this order and not those of
+    all: keys are asked for by each alone and put together; the columns are numbers then.
     """
 
     columns: tuple[str, ...]
     may_lack: bool = False
     lacks: tuple[Q, Q] | None = None
     then: tuple[str, ...] = ()
+    strands: tuple[Q, ...] = ()
 
     def key(self, row: Model) -> str:
         """Where a row stands, as an address has it."""
@@ -55,8 +58,8 @@ class Order:
         for number in range(at, -1, -1) if back else range(at, len(parts)):
             within, columns = parts[number]
             beyond = _beyond(columns, key[-len(columns) :], back) if key is not None and number == at else Q()
-            asked = rows.filter(within, beyond).order_by(*(_turned(one) if back else one for one in columns))
-            found += asked[: count - len(found)]
+            ordered = tuple(_turned(one) if back else one for one in columns)
+            found += self._first(rows.filter(within, beyond).order_by(*ordered), ordered, count - len(found))
             if len(found) == count:
                 break
         return found
@@ -68,6 +71,18 @@ class Order:
             yield from found
             key = self.read(self.key(found[-1]), rows.model)
             found = self.seek(rows, step, key) if len(found) == step else []
+
+    def _first(self, asked: QuerySet[M], columns: tuple[str, ...], count: int) -> list[M]:
+        """So many of the rows asked for, which are in the order of these columns."""
+        if not self.strands:
+            return list(asked[:count])
+        names = [column.lstrip("-") for column in columns]
+        keys = [key for one in self.strands for key in asked.filter(one).values_list(*names)[:count]]
+        signs = [-1 if column.startswith("-") else 1 for column in columns]
+        keys.sort(key=lambda key: [sign * value for sign, value in zip(signs, key, strict=True)])
+        numbers = [key[-1] for key in keys[:count]]
+        rows = {row.pk: row for row in asked.filter(pk__in=numbers)}
+        return [rows[number] for number in numbers if number in rows]
 
     def _parts(self) -> list[tuple[Q, tuple[str, ...]]]:
         """Rows whose first column is known, then those that lack it: each part has an index's own order."""

@@ -66,13 +66,34 @@ class Selection:
         """Whether damages of both kinds are asked for, each of which has its index (`Damage.shown`)."""
         return bool(set(self.people) & set(OPEN)) and not set(self.people) <= set(OPEN)
 
-    def rows(self) -> QuerySet[Damage]:
-        """The damages; those joined into others are never among them."""
-        return Damage.objects.filter(self.condition())
+    @property
+    def strands(self) -> tuple[Q, ...]:
+        """The states by which its damages are told apart, where the index by state has all that it asks of them."""
+        own = self.filter
+        within = not (self.drive or self.assignee or self.road or self.bbox or self.area)
+        if not within or any(math.isfinite(day) for day in own.days) or (own == Filter() and not self.people):
+            return ()
+        states = self.people or OPEN
+        return tuple(Q(state=state) for state in states) if set(states) <= set(OPEN) else ()
 
-    def condition(self, placed: bool = False) -> Q:
-        """What the database is asked for; `placed`: besides a range of tile keys, by whose index it is to go."""
-        parts = [_of_people(self.people, placed), _of_filter(self.filter, placed)]
+    def rows(self, by_state: bool = False) -> QuerySet[Damage]:
+        """The damages; those joined into others are never among them. `by_state`: to be asked for by `strands`."""
+        return Damage.objects.filter(self.condition(by_state=by_state))
+
+    def numbers(self) -> list[int]:
+        """The numbers of its damages, in no order."""
+        strands = self.strands
+        rows = self.rows(by_state=bool(strands)).order_by()
+        return [
+            number for one in strands or (Q(),) for number in rows.filter(one).values_list("pk", flat=True)
+        ]
+
+    def condition(self, placed: bool = False, by_state: bool = False) -> Q:
+        """What the database is asked for; `placed`: besides a range of tile keys, `by_state`: besides a state.
+
+        It is to go by the index of these, then, and not by one of what else is asked for.
+        """
+        parts = [_of_people(self.people, placed), _of_filter(self.filter, placed, by_state)]
         if self.bbox is not None:
             parts.append(within(self.bbox))
         if self.drive is not None:
@@ -99,6 +120,9 @@ def count_of(selection: Selection) -> int:
     """How many damages it has; of the whole city by kind, they are counted already."""
     if selection.by_kind_alone and selection.bbox is None:
         return cells.count(selection.filter.class_, selection.filter.severity)
+    if strands := selection.strands:
+        rows = selection.rows(by_state=True)
+        return sum(rows.filter(one).count() for one in strands)
     return selection.rows().count()
 
 
@@ -224,7 +248,7 @@ def _of_people(states: Sequence[str], placed: bool) -> Q:
     return kept & (closed if set(states) & set(OPEN) else closed & Q(shown=False))
 
 
-def _of_filter(own: Filter, placed: bool) -> Q:
+def _of_filter(own: Filter, placed: bool, by_state: bool) -> Q:
     kept = Q()
     for name, values, every in (
         ("class_id", own.class_, CLASSES), ("severity", own.severity, SEVERITIES), ("belief", own.state, STATES),
@@ -232,7 +256,8 @@ def _of_filter(own: Filter, placed: bool) -> Q:
         if len(values) < len(every):
             kept &= _among(name, sorted(values), placed)
     if own.confidence:
-        kept &= Q(confidence__gte=own.confidence)
+        share: Combinable = Coalesce(F("confidence"), Value(0.0)) if placed or by_state else F("confidence")
+        kept &= Q(GreaterThanOrEqual(share, own.confidence))
     return kept & _seen(*(_moment(day + late) for late, day in enumerate(own.days)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -65,9 +66,11 @@ def damage_list(request: HttpRequest) -> HttpResponse:
         problem = error.message(say)
     sort = sort_of(request)
     rows, total = (Damage.objects.none(), 0) if problem else found(told)
-    asked = request.GET
+    asked, order = request.GET, order_of(sort, told, total)
+    if order.strands:
+        rows = told.rows(by_state=True)
     page = page_of(
-        rows.select_related("assignee"), SORTS[sort][1], A_PAGE, asked.get("after", ""), asked.get("before", ""),
+        rows.select_related("assignee"), order, A_PAGE, asked.get("after", ""), asked.get("before", ""),
         "last" in asked,
     )  # fmt: skip
     query = query_of(told)
@@ -105,11 +108,17 @@ def sort_of(request: HttpRequest) -> str:
     return sort if sort in SORTS else "priority"
 
 
+def order_of(sort: str, told: Selection, total: int) -> Order:
+    """An order by its name; the most urgent of many are sought by state."""
+    order = SORTS[sort][1]
+    return replace(order, strands=told.strands) if sort == "priority" and total > FEW else order
+
+
 def found(told: Selection) -> tuple[QuerySet[Damage], int]:
     """The damages of a selection, and how many they are."""
     rows, total = told.rows(), count_of(told)
     if total <= FEW:
-        rows = Damage.objects.filter(pk__in=list(rows.values_list("pk", flat=True)))
+        rows = Damage.objects.filter(pk__in=told.numbers())
     return rows, total
 
 
