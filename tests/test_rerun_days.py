@@ -11,7 +11,7 @@ import bad_day
 import pytest
 import rerun_day
 from apart import apart
-from command import as_command
+from command import LOCALE, as_command
 
 Ran = tuple[Path, dict[str, Any]]
 
@@ -85,3 +85,22 @@ def test_a_detector_that_is_to_be_surer(ran: Ran, tmp_path: Path) -> None:
     new = [number for kind, number, _ in told["changes"] if kind == "new"]
     assert told["damages"] == before["damages"] - len(lost) + len(new)
     assert len(new) <= len(lost)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (["--all"], 0, "Re-run"),
+        (["sample"], 0, "Re-run"),
+        (["--older-models"], 1, "No drive"),
+        (["nowhere"], 2, "nowhere"),
+        (["--all", "--older-models"], 2, "either"),
+        (["--all", "--user", "stranger"], 2, "stranger"),
+    ],
+)
+def test_from_the_command_line(options: list[str], code: int, says: str, ran: Ran, tmp_path: Path) -> None:
+    folder = tmp_path / "workspace"
+    shutil.copytree(ran[0] / "workspace", folder)
+    done = apart(as_command, "rerun", *options, "--workspace", folder, env=LOCALE)
+    assert done.returncode == code, done.stderr
+    assert says in done.stdout + done.stderr
