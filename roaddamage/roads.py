@@ -106,7 +106,7 @@ def give_roads(path: Path, crs: CRS | None = None, columns: Mapping[str, str] | 
         audited(None, "roads.given", path.name, lines=len(roads))
     with transaction.atomic():
         Turn.take("counting")
-        _clear()
+        clear()
     return row
 
 
@@ -135,9 +135,9 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _clear() -> None:
-    """Remove the roads that are in use no more, and what was left half written."""
+def clear() -> None:
+    """Remove the files of roads that are in use no more, and what was left half written; whoever counts waits."""
     row = roads_in_use()
     for path in settings.WORKSPACE.roads.iterdir():
-        if row is not None and path != kept_at(row.digest):
+        if row is None or path != kept_at(row.digest):
             path.unlink(missing_ok=True)

@@ -28,12 +28,15 @@ HELP = N_(
 FILE is the road ledger (道路台帳) as Shapefile, GeoPackage or GeoJSON, or OpenStreetMap. It is read, checked and kept in the
 workspace, and all damages are placed on it, while the application runs too; the roads before are replaced, or stay where
 the file is refused. Where this is ended in the middle, give the same file again. Without FILE: which roads are in use.
+--remove puts none in use: damages lose road and chainage, and what their road counted for their priority.
 
 Examples:
 
 roaddamage roads daicho.shp --roads-crs EPSG:6677 --workspace /srv/roaddamage
 
 roaddamage roads
+
+roaddamage roads --remove
 """
 )
 app = typer.Typer()
@@ -47,17 +50,25 @@ def roads(
     workspace: Annotated[Path, WORKSPACE] = Path("workspace"),
     roads_crs: Annotated[str | None, ROADS_CRS] = None,
     roads_columns: Annotated[str | None, ROADS_COLUMNS] = None,
+    remove: Annotated[bool, typer.Option("--remove", help=N_("Put no roads in use any more."))] = False,
 ) -> None:
-    """Put roads in use, or say which are."""
+    """Put roads in use, take them out of use, or say which are."""
     from roaddamage import server
 
+    if remove and file is not None:
+        raise typer.BadParameter(translation(preferred_language())(N_("Give FILE or --remove, not both.")))
     translate = translation(preferred_language())
     crs, columns = crs_named(roads_crs), columns_named(roads_columns)
     with errors_said(translate, workspace):
         server.prepare(workspace)
-    from roaddamage.records.placing import place_all
+    from roaddamage.records.placing import place_all, remove_roads
     from roaddamage.roads import give_roads, roads_in_use
 
+    if remove:
+        with working(translate, workspace, N_("taking damages off their roads")) as watch:
+            name = remove_roads(watch)
+        typer.echo(translate(N_("The roads of {name} are in use no more.")).format(name=name))
+        return
     if file is not None:
         with working(translate, workspace, N_("placing damages, drive by drive")) as watch:
             give_roads(file, crs, columns)

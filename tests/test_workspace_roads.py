@@ -293,3 +293,31 @@ def test_the_command(
     models.Drive.objects.update(roads="")
     assert "not placed" in run().stderr
     assert models.AuditEntry.objects.filter(action="roads.given").count() == 2
+
+
+def test_roads_are_taken_out_of_use(
+    drives: list[MadeDrive], given: Path, count: Callable[[MadeDrive], None]
+) -> None:
+    """As if none had ever been given; what a person set stays."""
+    count(drives[0])
+    before = places()
+    roads.give_roads(given)
+    placed_all()
+    assert places() != before
+    kept = models.Damage.objects.filter(chainage_m__isnull=False).first()
+    assert kept is not None
+    models.Damage.objects.filter(pk=kept.pk).update(priority_set=12.5, priority=12.5)
+    assert placing.remove_roads(lambda done, left: None) == given.name
+    models.Damage.objects.filter(pk=kept.pk).update(priority_set=None)
+    told = models.Damage.objects.get(pk=kept.pk)
+    assert (told.priority, told.road, told.chainage_m) == (12.5, "", None)
+    placing.work_out([told])
+    told.save()
+    assert places() == before
+    assert not models.Sighting.objects.filter(road_line__isnull=False).exists()
+    assert not models.Drive.objects.exclude(roads="").exists()
+    assert roads.workspace_network() is None
+    assert not [*roads.kept_at("x").parent.iterdir()]
+    assert models.AuditEntry.objects.latest("pk").action == "roads.removed"
+    with pytest.raises(RoadsError):
+        placing.remove_roads(lambda done, left: None)

@@ -20,12 +20,13 @@ from maps.network import Network
 from maps.on_roads import agreed
 from maps.roads import RoadsError
 from maps.snapping import NO_ROAD, snap, track
-from roaddamage.records.models import Damage, Drive, Sighting, Turn
+from roaddamage.records.audit import audited
+from roaddamage.records.models import Damage, Drive, RoadsFile, Sighting, Turn
 from roaddamage.records.models.lengths import KIND, NAME
 from roaddamage.records.portions import SOME, portions
 from roaddamage.records.priorities import work_out
 from roaddamage.records.rows import way_of
-from roaddamage.roads import InUse, in_use, roads_in_use
+from roaddamage.roads import InUse, clear, in_use, roads_in_use
 
 ON_ROADS = ("road_line", "road_direction", "road_m")
 """Where a sighting lies."""
@@ -69,8 +70,7 @@ def put_on_roads(rows: Sequence[Damage], placed: Iterable[Placed], network: Netw
     roads = network.roads
     for row, on, at in zip(rows, chosen[:, 0].tolist(), mean_m.tolist(), strict=True):
         if on == NO_ROAD:
-            row.road_id = row.road = row.road_kind = ""
-            row.traffic = row.chainage_m = None
+            _off_road(row)
             continue
         row.road_id, row.road = roads.road_id[on][:NAME], (roads.name[on] or roads.road_id[on])[:NAME]
         row.road_kind, row.chainage_m = roads.kind[on][:KIND], at
@@ -98,6 +98,41 @@ def place_all(watch: Callable[[int, int], None]) -> None:
         _place_drive(drive, roads)
         done += 1
         watch(done, max(left, done))
+
+
+def remove_roads(watch: Callable[[int, int], None]) -> str:
+    """Put no roads in use: all damages lose their road, and priorities follow, or nothing changes. The file's name.
+
+    `watch` is told how many damages are done, of how many. Raises RoadsError where no roads are in use.
+    """
+    with transaction.atomic():
+        Turn.take("counting")  # whoever counts does so on these roads, or on none
+        row = roads_in_use()
+        if row is None:
+            raise RoadsError(N_("No roads are in use; nothing was removed."))
+        RoadsFile.objects.all().delete()
+        Drive.objects.exclude(roads="").update(roads="")
+        Sighting.objects.filter(road_line__isnull=False).update(road_line=None, road_direction=0, road_m=None)
+        on_road = Damage.objects.exclude(road="", road_kind="", chainage_m__isnull=True)
+        numbers = list(on_road.order_by("pk").values_list("pk", flat=True))
+        for done, some in enumerate(portions(numbers)):
+            watch(done * SOME, len(numbers))
+            rows = list(Damage.objects.filter(pk__in=some))
+            for one in rows:
+                _off_road(one)
+            work_out(rows)
+            Damage.objects.bulk_update(rows, [*OF_ROAD, "priority"], batch_size=SOME)
+        audited(None, "roads.removed", row.name, damages=len(numbers))
+    with transaction.atomic():
+        Turn.take("counting")
+        clear()
+    watch(len(numbers), len(numbers))
+    return row.name
+
+
+def _off_road(row: Damage) -> None:
+    row.road_id = row.road = row.road_kind = ""
+    row.traffic = row.chainage_m = None
 
 
 def _place_drive(drive: Drive, roads: InUse) -> None:

@@ -67,6 +67,7 @@ ACTIONS = {
     "rerun.exported": N_("re-run's changes downloaded"),
     "retention.announced": N_("retention changed by the settings"),
     "roads.given": N_("roads given"),
+    "roads.removed": N_("roads removed"),
     "stop.seen": N_("stop of a work list looked at"),
     "training.cancelled": N_("training cancelled"),
     "training.queued": N_("training queued"),
