@@ -229,6 +229,18 @@ def run_export(folder: Path, number: int) -> None:
 
 
 @logged
+def run_choice(folder: Path, number: int) -> None:
+    """Choose pictures worth labelling (`roaddamage.frame_choices`), and end with the process that started this one."""
+    prepare(folder)
+    from roaddamage.frame_choices import run
+    from roaddamage.workers import end_with_parent
+
+    end_with_parent()
+    os.nice(NICE)
+    run(number)
+
+
+@logged
 def run_segments(folder: Path) -> None:
     """Work the segments out (`roaddamage.segment_tables`), and end with the process that started this one."""
     prepare(folder)

@@ -137,8 +137,12 @@ def time_ms_of(seen: Sighting) -> int:
 
 def _looked_at(row: Damage) -> LabelledFrame | None:
     """The frame of a damage's best picture, made where there is none yet; None where that is not kept without its box."""
-    seen = row.best
-    if seen is None or not seen.frame or not seen.box:
+    return frame_for(row.best, row.road_id or row.road) if row.best else None
+
+
+def frame_for(seen: Sighting, road: str) -> LabelledFrame | None:
+    """The frame of a sighting's picture, made where there is none yet; None where that is not kept without its box."""
+    if not seen.frame or not seen.box:
         return None
     known = frame_of(seen)
     if known is not None:
@@ -152,7 +156,7 @@ def _looked_at(row: Damage) -> LabelledFrame | None:
         return None
     return LabelledFrame.objects.create(
         uid=uid, drive_id=seen.drive_id, time_ms=time_ms_of(seen), width_px=size[0], height_px=size[1], judged=False,
-        captured_at=moment(seen.utc_s), road=row.road_id or row.road,
+        captured_at=moment(seen.utc_s), road=road,
     )  # fmt: skip
 
 

@@ -152,7 +152,12 @@ def merged(row: LabelImport) -> list[Merged]:
     for some in portions(sorted(kept)):
         for frame in LabelledFrame.objects.filter(uid__in=some).prefetch_related("boxes").order_by("pk"):
             before, after = (Labels.read(kept[frame.uid][name]) for name in ("before", "after"))
-            found.append(Merged(frame, *_merge(before, after, labels_of(frame))))
+            now = labels_of(frame)
+            # Who did not see what was decided before can't have meant to change it.
+            blind = row.told["blind"] and now.said
+            found.append(
+                Merged(frame, now, len(after.areas)) if blind else Merged(frame, *_merge(before, after, now))
+            )
     return found
 
 

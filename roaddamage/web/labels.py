@@ -105,10 +105,15 @@ def labels_read(request: HttpRequest, number: int) -> HttpResponse:
     agreed = agreement_of(opinions) if opinions else None
     return render(request, "web/label_import.html", {
         "row": row, "waits": waits, "tool": FORMS.get(row.kind, row.kind), "counts": [(say(COUNTS[name]), count) for name, count in row.told["counts"].items()],
-        "faults": [(say(FAULTS[name]), fault) for name, fault in row.told["faults"].items()], "changing": len(found),
+        "faults": [(say(FAULTS[name]), fault) for name, fault in row.told["faults"].items()], "changing": _changing(found),
         "since": sum(one.decided_since for one in found), "shown": [_shown(one) for one in found[:SHOWN]],
         "agreement": agreed.as_text(say).splitlines() if agreed else [], "frames": [one.frame for one in opinions[:SHOWN]],
     })  # fmt: skip
+
+
+def _changing(found: list[Merged]) -> int:
+    """How many frames would be other than they are."""
+    return sum(one.labels != labels_of(one.frame) for one in found)
 
 
 def _shown(one: Merged) -> Shown:
@@ -123,7 +128,7 @@ def labels_decide(request: HttpRequest, number: int) -> HttpResponse:
     row = get_object_or_404(LabelImport, pk=number)
     what, by = request.POST.get("what", ""), who(request)
     try:
-        if what == "take" and row.told.get("blind"):
+        if what == "take" and row.told["blind"] and not _changing(merged(row)):
             raise LabelFileError(
                 N_("These were labelled without sight of the first labels: keep them as a second opinion.")
             )

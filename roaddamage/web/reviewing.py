@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import Case, IntegerField, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
@@ -9,7 +10,7 @@ from django.views.decorators.http import require_safe
 from detector.classes import CLASSES
 from roaddamage.records.audit import audited
 from roaddamage.records.frames import frame_of, judged_as, time_ms_of
-from roaddamage.records.models import Damage, Drive
+from roaddamage.records.models import Damage, Drive, FrameChoice
 from roaddamage.records.queue import QUEUES, Asked, waiting
 from roaddamage.records.whole_frames import seen_in
 from roaddamage.web.damage_page import told
@@ -32,15 +33,31 @@ def asked_of(request: HttpRequest) -> Asked:
 
 @require_safe
 def review(request: HttpRequest) -> HttpResponse:
-    """The queue; with `damage`, that one alone."""
+    """The queue; with `damage`, that one alone; with `choice`, what waits in the pictures chosen, in their order."""
     asked, only = asked_of(request), request.GET.get("damage", "")
     rows = Damage.objects.filter(pk=int(only)) if only.isdecimal() else waiting(asked)
+    chosen = chosen_in(request.GET.get("choice", ""))
+    if chosen is not None:
+        asked = Asked("proposed")
+        rows = waiting(asked).filter(pk__in=chosen).order_by(_place(chosen))
     numbers = list(rows.values_list("pk", flat=True)[:AT_ONCE])
     return render(request, "web/review.html", {
-        "asked": asked, "only": only if only.isdecimal() else "", "numbers": numbers, "total": rows.count(),
+        "asked": asked, "only": only if only.isdecimal() else "", "chosen": chosen is not None, "numbers": numbers, "total": rows.count(),
         "queues": [(name, text, waiting(Asked(name)).count()) for name, text in QUEUES.items()],
         "drives": Drive.objects.filter(state=Drive.State.done).only("name").order_by("-begin")[:DRIVES],
     })  # fmt: skip
+
+
+def chosen_in(text: str) -> list[int] | None:
+    """The damages in the pictures of a choice (`roaddamage.frame_choices`), in order; None where it is none."""
+    row = FrameChoice.objects.filter(pk=int(text)).first() if text.isdecimal() and len(text) < 13 else None
+    return None if row is None else [number for one in row.chosen for number in one["damages"]]
+
+
+def _place(numbers: list[int]) -> Case:
+    """The order of these damages."""
+    places = [When(pk=number, then=place) for place, number in enumerate(numbers)]
+    return Case(*places, default=len(places), output_field=IntegerField())
 
 
 @require_safe

@@ -23,6 +23,7 @@ from roaddamage.web import (
     evidence,
     exports,
     figures,
+    frame_choosing,
     frame_page,
     frames,
     health,
@@ -115,6 +116,12 @@ urlpatterns = [
     path("frames/export/", frames.frames_export, name="frames_export"),
     path("frames/exports/<int:number>/", frames.frame_export_part, name="frame_export_part"),
     path("frames/exports/<int:number>/file/", frames.frame_export_file, name="frame_export_file"),
+    path("frames/choose/", frame_choosing.frames_choose, name="frames_choose"),
+    path("frames/choose/new/", frame_choosing.frames_choose_new, name="frames_choose_new"),
+    path("frames/choose/<int:number>/", frame_choosing.frame_choice_part, name="frame_choice_part"),
+    path(
+        "frames/choose/<int:number>/export/", frame_choosing.frame_choice_export, name="frame_choice_export"
+    ),
     path("frames/labels/", labels.labels, name="labels"),
     path("frames/labels/new/", labels.labels_new, name="labels_new"),
     path("frames/labels/<int:number>/", labels.labels_read, name="labels_read"),

@@ -10,6 +10,7 @@ from roaddamage.records.models.drives import Batch, Drive, FootageFile, Job, Upl
 from roaddamage.records.models.exports import Export
 from roaddamage.records.models.frames import (
     FrameChange,
+    FrameChoice,
     FrameExport,
     LabelImport,
     LabelledBox,
@@ -37,6 +38,7 @@ __all__ = [
     "Export",
     "FootageFile",
     "FrameChange",
+    "FrameChoice",
     "FrameExport",
     "Job",
     "LabelImport",

@@ -133,6 +133,36 @@ class FrameExport(models.Model):
         ordering: ClassVar = ["-pk"]
 
 
+class FrameChoice(models.Model):
+    """Pictures worth labelling first, chosen by the model in use; whoever chooses says that it lives (`beat`)."""
+
+    class State(models.TextChoices):
+        """How far it is."""
+
+        running = "running", N_("running")
+        done = "done", N_("done")
+        failed = "failed", N_("failed")
+
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="frame_choices")
+    at = models.DateTimeField(auto_now_add=True)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.running)
+    beat = models.DateTimeField()
+    finished = models.DateTimeField(null=True)
+    budget = models.PositiveIntegerField()
+    """So many pictures at most."""
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    """Pictures to be looked at, and looked at so far."""
+    model = models.CharField(max_length=NAME, blank=True)
+    chosen = models.JSONField(default=list)
+    """The one most worth labelling first: `sighting` of the picture, `damages` proposed in it, `score`, and `reasons`
+    (`training.choosing.Reason`, as template and values)."""
+    problem = models.JSONField(default=dict)
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+
+
 class Added(models.QuerySet["FrameChange"]):
     """Rows that are only ever added."""
 
