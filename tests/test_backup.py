@@ -8,41 +8,19 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from apart import apart
+from command import as_command
 from postgresql import Postgres
 
+from roaddamage import server
 from roaddamage.backup import BackupError, restore
 
 pytestmark = pytest.mark.database
-ADD = """
-import sys
-from pathlib import Path
-from roaddamage import server
-workspace = server.prepare(Path(sys.argv[1]))
-server.first_administrator()
-from django.contrib.auth.models import User
-from made_records import made_damage, made_drive
-drive = made_drive(User.objects.get())
-for place in range(3):
-    made_damage(drive, place, pictures=True)
-(workspace.footage / "a").mkdir()
-(workspace.footage / "a" / "夜 1.mp4").write_bytes(b"video")
-(workspace.uploads / "half").write_bytes(b"ha")
-"""
-LOOK = """
-import sys, json
-from pathlib import Path
-from roaddamage import server
-workspace = server.prepare(Path(sys.argv[1]))
-from roaddamage.records.models import Damage, Sighting
-from roaddamage.web.evidence import picture_of
-print(json.dumps([Damage.objects.count(), all(picture_of(one, "crop") for one in Sighting.objects.all())]))
-"""
 POSTGRESQL = os.environ.get("DATABASE_URL", "").startswith("postgresql")
 
 
@@ -55,32 +33,60 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     folder = tmp_path_factory.mktemp("postgresql")
     for part in (folder, *folder.parents[:3]):
         part.chmod(0o755)
-    server, names = Postgres.made(folder), iter("abcdef")
-    yield lambda: server.fresh(next(names))
-    server.stop()
+    made, names = Postgres.made(folder), iter("abcdef")
+    yield lambda: made.fresh(next(names))
+    made.stop()
 
 
-def run(*arguments: str | Path, url: str = "", script: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", script] if script else [sys.executable, "-m", "roaddamage"]
-    here = str(Path(__file__).parent)
-    env = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE")
-    }
-    return subprocess.run(
-        [*command, *map(str, arguments)], capture_output=True, text=True, check=False,
-        env={**env, "LANG": "C.UTF-8", "PYTHONPATH": here, **({"DATABASE_URL": url} if url else {})},
-    )  # fmt: skip
+def add(folder: Path) -> None:
+    """A workspace with three damages, footage, and an upload that is half there."""
+    workspace = server.prepare(folder)
+    server.first_administrator()
+    from django.contrib.auth.models import User
+    from made_records import made_damage, made_drive
+
+    drive = made_drive(User.objects.get())
+    for place in range(3):
+        made_damage(drive, place, pictures=True)
+    (workspace.footage / "a").mkdir()
+    (workspace.footage / "a" / "夜 1.mp4").write_bytes(b"video")
+    (workspace.uploads / "half").write_bytes(b"ha")
+
+
+def add_as_before(folder: Path) -> None:
+    """The same, with tables of an earlier version."""
+    add(folder)
+    from django.core.management import call_command
+
+    call_command("migrate", "axes", "0007", verbosity=0)
+
+
+def look(folder: Path) -> None:
+    """Tell how many damages there are, and whether all have their pictures."""
+    server.prepare(folder)
+    from roaddamage.records.models import Damage, Sighting
+    from roaddamage.web.evidence import picture_of
+
+    print(
+        json.dumps([Damage.objects.count(), all(picture_of(one, "crop") for one in Sighting.objects.all())])
+    )
+
+
+def run(call: Callable[..., object], *arguments: object, url: str = "") -> subprocess.CompletedProcess[str]:
+    return apart(call, *arguments, env={"LANG": "C.UTF-8", **({"DATABASE_URL": url} if url else {})})
+
+
+def roaddamage(*arguments: object, url: str = "") -> subprocess.CompletedProcess[str]:
+    return run(as_command, *arguments, url=url)
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str]) -> Path:
     """A backup of a workspace that is no more."""
     folder, url = tmp_path_factory.mktemp("backup"), new_database()
-    made = run(folder / "lost", url=url, script=ADD)
+    made = run(add, folder / "lost", url=url)
     assert made.returncode == 0, made.stderr
-    done = run("backup", "--workspace", folder / "lost", "--out", folder / "backup.tar", url=url)
+    done = roaddamage("backup", "--workspace", folder / "lost", "--out", folder / "backup.tar", url=url)
     assert done.returncode == 0, done.stderr
     shutil.rmtree(folder / "lost")
     return folder / "backup.tar"
@@ -95,15 +101,15 @@ def lost(written: Path, tmp_path: Path) -> Path:
 def test_what_was_lost_is_there_again(lost: Path, tmp_path: Path, new_database: Callable[[], str]) -> None:
     workspace, url = tmp_path / "again", new_database()
     assert lost.stat().st_mode & 0o077 == 0
-    done = run("restore", lost, "--workspace", workspace, url=url)
+    done = roaddamage("restore", lost, "--workspace", workspace, url=url)
     assert done.returncode == 0, done.stderr
-    assert json.loads(run(workspace, url=url, script=LOOK).stdout) == [3, True]
+    assert json.loads(run(look, workspace, url=url).stdout) == [3, True]
     assert (workspace / "footage" / "a" / "夜 1.mp4").read_bytes() == b"video"
     assert not (workspace / "uploads" / "half").exists()
-    again = run("restore", lost, "--workspace", workspace, url=url)
+    again = roaddamage("restore", lost, "--workspace", workspace, url=url)
     assert (again.returncode, "not empty" in again.stderr) == (1, True)
     if url:
-        elsewhere = run("restore", lost, "--workspace", tmp_path / "third", url=url)
+        elsewhere = roaddamage("restore", lost, "--workspace", tmp_path / "third", url=url)
         assert (elsewhere.returncode, "not empty" in elsewhere.stderr) == (1, True)
         assert not (tmp_path / "third").exists()
 
@@ -163,12 +169,12 @@ def test_a_backup_that_is_none_leaves_nothing(
 
 def test_where_a_backup_can_not_go(lost: Path, tmp_path: Path, new_database: Callable[[], str]) -> None:
     workspace, url = tmp_path / "here", new_database()
-    assert run(workspace, url=url, script=ADD).returncode == 0
+    assert run(add, workspace, url=url).returncode == 0
     for out in (lost, workspace / "b.tar", tmp_path / "nowhere" / "b.tar", Path("/proc/b.tar")):
-        done = run("backup", "--workspace", workspace, "--out", out, url=url)
+        done = roaddamage("backup", "--workspace", workspace, "--out", out, url=url)
         assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
-    assert run("backup", "--workspace", tmp_path / "none", "--out", tmp_path, url=url).returncode == 2
-    made = run("backup", "--workspace", workspace, "--out", tmp_path, "--without-footage", url=url)
+    assert roaddamage("backup", "--workspace", tmp_path / "none", "--out", tmp_path, url=url).returncode == 2
+    made = roaddamage("backup", "--workspace", workspace, "--out", tmp_path, "--without-footage", url=url)
     [file] = tmp_path.glob("roaddamage-*.tar")
     assert str(file) in made.stdout
     with tarfile.open(file) as tar:
@@ -179,15 +185,11 @@ def test_records_of_an_earlier_version_are_brought_up_to_date(
     tmp_path: Path, new_database: Callable[[], str]
 ) -> None:
     workspace, url = tmp_path / "old", new_database()
-    earlier = ADD + (
-        "from django.core.management import call_command\n"
-        "call_command('migrate', 'axes', '0007', verbosity=0)\n"
-    )
-    made = run(workspace, url=url, script=earlier)
+    made = run(add_as_before, workspace, url=url)
     assert made.returncode == 0, made.stderr
-    done = run("upgrade", "--workspace", workspace, url=url)
+    done = roaddamage("upgrade", "--workspace", workspace, url=url)
     assert done.returncode == 0, done.stderr
-    assert json.loads(run(workspace, url=url, script=LOOK).stdout) == [3, True]
+    assert json.loads(run(look, workspace, url=url).stdout) == [3, True]
     kept = list(workspace.glob("records-before-*.sqlite3"))
     assert len(kept) == (0 if url else 1)
     for path in kept:
