@@ -58,7 +58,7 @@ def viewport_ranges(
     if not (np.isfinite([west, south, east, north]).all() and south <= north):
         raise ValueError(f"no viewport: {west}, {south}, {east}, {north}")
     if west > east:
-        halves = ((west, 180.0), (-180.0, east))
+        halves = ((min(west, 180.0), 180.0), (-180.0, max(east, -180.0)))
         return _joined([one for a, b in halves for one in viewport_ranges(a, south, b, north, most // 2)])
     (left, right), (bottom, top) = _world([west, east], [south, north])
     box = (float(left), float(top), float(right), float(bottom))

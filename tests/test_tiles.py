@@ -55,6 +55,14 @@ def test_a_viewport_over_the_antimeridian_has_both_sides() -> None:
 
 
 @pytest.mark.parametrize(
+    ("west", "east", "lon", "inside"), [(0, -408, 90, True), (200, -170, -175, True), (200, -408, 90, False)]
+)
+def test_a_viewport_beyond_the_world_ends_with_it(west: float, east: float, lon: float, inside: bool) -> None:
+    ranges = viewport_ranges(west, -10, east, 80)
+    assert any(low <= tile_key(lon, 35.5) < high for low, high in ranges) is inside
+
+
+@pytest.mark.parametrize(
     "box", [(139, 36, 140, 35), (float("nan"), 35, 140, 36)], ids=["upside down", "no number"]
 )
 def test_no_viewport(box: tuple[float, float, float, float]) -> None:
