@@ -19,7 +19,7 @@ from maps.network import Network
 from maps.rules import default_rules
 from maps.same_footage import same_things, size_changed
 from roaddamage.records import models
-from roaddamage.records.decisions import Decision, comment, decide
+from roaddamage.records.decisions import Decision, DecisionError, comment, decide
 from roaddamage.records.joining import join, part
 from roaddamage.records.replacing import Replaced, replace_in
 from roaddamage.records.rows import fill_drive, way_of
@@ -260,3 +260,15 @@ def test_what_turned_out_to_be_another_goes_with_it(pair: tuple[int, int], peopl
     made.save()
     assert again("d0", at(0.0)).vanished == {pair[1], made.pk}
     assert list(models.Damage.objects.values_list("pk", flat=True)) == [pair[0]]
+
+
+def test_a_box_is_not_moved_in_a_picture_that_nobody_looked_at(
+    pair: tuple[int, int], people: dict[str, Any]
+) -> None:
+    by, box = people["engineer"], (0.4, 0.4, 0.6, 0.6)
+    models.Sighting.objects.update(frame="f.jpg", box=[0.1, 0.1, 0.2, 0.2])
+    again("d0", at(0.0, frame="n.jpg"), at(9.0, frame="n.jpg"))
+    with pytest.raises(DecisionError, match="another picture"):
+        decide(pair[1], by, Decision("box", box=box, picture="f.jpg"))
+    decide(pair[1], by, Decision("box", box=box, picture="n.jpg"))
+    assert models.Damage.objects.get(pk=pair[1]).best.box == list(box)

@@ -94,14 +94,16 @@ class Decision:
     """What to decide: `kind` is one of `NEXT`; the other fields go with the kinds named.
 
     reject: `rejected_as` (of `REJECTED_AS`). reclass: `class_id`. box: `box`, (x1, y1, x2, y2) in shares of the best
-    picture's width and height. assign: `assignee` (a user's key; None: nobody). due: `due`. schedule: both. priority:
-    `priority`, points of 100 (None: the computed one again), and why, as `comment`, which goes with all others too.
+    picture's width and height, and `picture`, its file's name ("": whichever it is). assign: `assignee` (a user's key;
+    None: nobody). due: `due`. schedule: both. priority: `priority`, points of 100 (None: the computed one again), and
+    why, as `comment`, which goes with all others too.
     """
 
     kind: str
     rejected_as: str = ""
     class_id: int | None = None
     box: tuple[float, float, float, float] | None = None
+    picture: str = ""
     assignee: int | None = None
     due: date | None = None
     priority: float | None = None
@@ -249,6 +251,11 @@ def _put_box(row: Damage, decision: Decision) -> tuple[dict[str, object], dict[s
     if best is None or not best.frame or decision.box is None:
         raise DecisionError(
             N_("Damage {number} has no picture in which a box could be moved."), number=row.pk
+        )
+    if decision.picture and decision.picture != best.frame:
+        raise DecisionError(
+            N_("Damage {number} has another picture since. Look at it again before you move its box."),
+            number=row.pk,
         )
     before, best.box = best.box, [round(share, 5) for share in decision.box]
     best.save(update_fields=["box"])

@@ -28,6 +28,7 @@ def decision_of(form: QueryDict) -> Decision:
             rejected_as=form.get("rejected_as", ""),
             class_id=int(form.get("class_id", "")) if form.get("class_id") else None,
             box=box if box is None or len(box) == 4 else None,
+            picture=form.get("picture", ""),
             assignee=_user(form.get("assignee", "")),
             due=date.fromisoformat(form.get("due", "")) if form.get("due") else None,
             priority=float(form.get("priority", "")) if form.get("priority") else None,

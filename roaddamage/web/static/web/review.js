@@ -77,7 +77,7 @@
     const article = slot.querySelector('article'), number = Number(article.dataset.number);
     const { do: kind, rejectedAs = '', classId = '' } = button.dataset;
     const told = await send(address('decide', number), {
-      kind, version: article.dataset.version, rejected_as: rejectedAs, class_id: classId,
+      kind, version: article.dataset.version, picture: article.dataset.picture, rejected_as: rejectedAs, class_id: classId,
       box: kind === 'box' ? box.value.join(',') : '',
       whole: slot.querySelector('[data-do=whole][aria-pressed=true]') ? 'yes' : '',
     });
