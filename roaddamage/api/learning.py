@@ -152,7 +152,9 @@ def frame(request: HttpRequest, number: int) -> dict[str, Any]:
     return FrameOut.of(row)
 
 
-@router.get("/trainings", response=list[TrainingOut], tags=["learning"], url_name="trainings")
+@router.get(
+    "/trainings", response={200: list[TrainingOut], 403: Problem}, tags=["learning"], url_name="trainings"
+)
 @paginate(ByNumber, row_of=TrainingOut.of)
 def trainings(request: HttpRequest) -> QuerySet[Training]:
     """Trainings, by number."""
@@ -161,7 +163,7 @@ def trainings(request: HttpRequest) -> QuerySet[Training]:
 
 @router.get(
     "/trainings/{int:number}",
-    response={200: TrainingOut, 404: Problem},
+    response={200: TrainingOut, 403: Problem, 404: Problem},
     tags=["learning"],
     url_name="training",
 )
