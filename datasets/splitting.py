@@ -59,14 +59,14 @@ class Leakage:
         ]
         if self.without_key:
             lines.append(
-                _(N_("{count} pictures have no {by}: kept together by drive or source")).format(
+                _(N_("pictures without {by}, kept together by drive or source: {count}")).format(
                     count=self.without_key, by=self.by
                 )
             )
         if self.without_hash:
             lines.append(
                 _(
-                    N_("{count} pictures have no perceptual hash: near duplicates of them are not known")
+                    N_("pictures without perceptual hash, whose near duplicates are not known: {count}")
                 ).format(count=self.without_hash)
             )
         if self.held_out:

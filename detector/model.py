@@ -24,7 +24,9 @@ from detector.ultralytics_quiet import prepare
 
 DEFAULT_MODEL = Path(__file__).parent / "weights" / "roaddamage-2.pt"
 NO_MEMORY = N_("{device} has too little memory for {count} pictures at once. Use --device cpu.")
-NO_DEVICE = N_("{device} was asked for, but this machine has {count} CUDA devices. Use --device cpu.")
+NO_DEVICE = N_(
+    "{device} was asked for, but is not among the CUDA devices of this machine ({count}). Use --device cpu."
+)
 TASKS = ("detect", "segment")
 OVERLAP_IOU = 0.5
 """Boxes of one class that overlap more than this are one (non-maximum suppression)."""

@@ -95,7 +95,7 @@ class VideoDrive:
         if damaged := sum(reader.damaged for reader in self._readers):
             faults.append(FootageError(N_("{count} damaged packets skipped"), count=damaged))
         if other_size := sum(reader.other_size for reader in self._readers):
-            faults.append(FootageError(N_("{count} frames of another size left out"), count=other_size))
+            faults.append(FootageError(N_("frames of another size left out: {count}"), count=other_size))
         for index in self._cut_off:
             faults.append(
                 FootageError(

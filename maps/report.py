@@ -59,7 +59,7 @@ WORDS: dict[str, str] = {
     "before": N_("before"),
     "after": N_("after"),
     "difference": N_("change (95 %)"),
-    "pages": N_("The {count} damages of the highest priority have a page each."),
+    "pages": N_("Damages of the highest priority, with a page each: {count}."),
     "number": N_("No. {number} of {count}"),
     "id": N_("id {id}"),
     "no_picture": N_("There is no picture of this damage."),

@@ -44,7 +44,7 @@ RATE_REASON = N_("{times} times the usual rate of {usual} weighted damages per l
 AROUND_REASON = N_("with its neighbours {times} times")
 KINDS_REASON = N_("on {metres} m of lane seen: {kinds}")
 SEPARATOR = " / "
-DRIVES_REASON = N_("driven {drives} times")
+DRIVES_REASON = N_("drives: {drives}")
 
 
 def tables_of(
@@ -504,6 +504,6 @@ def _notes(told: Assessment, damages: geopandas.GeoDataFrame, _: Translate) -> l
     if stray:
         numbers = ", ".join(str(one) for one in stray[:STRAYS_NAMED])
         more = ", …" if len(stray) > STRAYS_NAMED else ""
-        text = _(N_("{count} damages fit no road and are in no segment: {numbers}."))
+        text = _(N_("Damages that fit no road, and are in no segment: {count} ({numbers})."))
         notes.append(text.format(count=len(stray), numbers=numbers + more))
     return notes

@@ -160,9 +160,9 @@ def read_roads(
     told: list[RoadDamageError] = [
         RoadsError(message, path=path, count=count)
         for message, count in (
-            (N_("{path}: {count} features are no lines, and are left out."), others),
-            (N_("{path}: {count} lines are shorter than a metre, and are left out."), int((~long).sum())),
-            (N_("{path}: {count} lines are there twice, and count once."), int(twice.sum())),
+            (N_("{path}: features that are no lines, and are left out: {count}."), others),
+            (N_("{path}: lines shorter than a metre, which are left out: {count}."), int((~long).sum())),
+            (N_("{path}: lines that are there twice, and count once: {count}."), int(twice.sum())),
         )
         if count
     ]

@@ -155,7 +155,7 @@ def _facts(
     if damages is None:
         facts = _("{km} km driven").format(km=km)
     elif damages:
-        facts = _("{damages} damages on {km} km driven").format(damages=f"{len(damages):,}", km=km)
+        facts = _("Damages: {damages}, on {km} km driven").format(damages=f"{len(damages):,}", km=km)
     else:
         facts = _("No damage was found on {km} km driven").format(km=km)
     when = " – ".join(dict.fromkeys((days[0], days[-1]))) if days else ""

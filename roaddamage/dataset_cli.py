@@ -277,7 +277,7 @@ def export(
 
         read = read_dataset(dataset)
         left_out = write(form.value, read, out)
-    text = translate(N_("{count} pictures written to {out}"))
+    text = translate(N_("Pictures written to {out}: {count}"))
     typer.echo(text.format(count=f"{len(read.pictures) - len(left_out):,}", out=out))
     if left_out:
         text = translate(

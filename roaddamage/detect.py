@@ -278,6 +278,6 @@ def reasons(refused: list[Refused], translate: Translate) -> list[dict[str, str]
 def summary(report: dict[str, Any], translate: Translate) -> str:
     """One line a person wants first: way driven, damages, by class."""
     classes = ", ".join(f"{translate(row.name)} {report['damages_by_class'][row.code]}" for row in CLASSES)
-    return translate("{km} km driven, {damages} damages ({classes})").format(
+    return translate("{km} km driven, damages: {damages} ({classes})").format(
         km=f"{report['driven_m'] / 1000:.2f}", damages=report["damages"], classes=classes
     )

@@ -257,7 +257,7 @@ def _roads() -> Finding:
     if left:
         return warning(
             N_(
-                "{count} drives are not placed on the roads of {name} yet: give it again (`roaddamage roads FILE`)."
+                "Drives that are not placed on the roads of {name} yet: {count}. Give it again (`roaddamage roads FILE`)."
             ),
             count=left, name=row.name,
         )  # fmt: skip

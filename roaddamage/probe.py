@@ -84,7 +84,7 @@ def described(found: Located, told: dict[str, Any], translate: Translate) -> str
     _ = translate
     width_px, height_px = told["size_px"]
     lines = [
-        _(N_("{drive}: {files} files, {length}, {size}, {km} km, from {begin}")).format(
+        _(N_("{drive}: files: {files}, {length}, {size}, {km} km, from {begin}")).format(
             drive=told["drive"],
             files=max(len(told["files"]), 1),
             length=_clock(told["duration_s"]),

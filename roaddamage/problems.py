@@ -40,7 +40,7 @@ IN_PAGE = {
         " looks after the server."
     ),
     NO_DEVICE: N_(
-        "This server has no {device} ({count} CUDA devices are there). Ask who looks after the server."
+        "This server has no {device} (CUDA devices there: {count}). Ask who looks after the server."
     ),
     CPU_ONLY: N_("{path} can't run on {device} on this server. Ask who looks after it for another model."),
     **model_faults.IN_PAGE,

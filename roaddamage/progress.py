@@ -57,7 +57,7 @@ class Terminal(Watcher):
 
     def drive_ends(self, result: DriveResult) -> None:
         self._done()
-        text = self.translate(N_("{drive}: {metres} m, {frames} frames, {sightings} sightings"))
+        text = self.translate(N_("{drive}: {metres} m, frames: {frames}, sightings: {sightings}"))
         self._say(
             text.format(
                 drive=result.drive.name,

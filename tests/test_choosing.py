@@ -130,12 +130,12 @@ def test_near_duplicates_are_never_chosen() -> None:
         (
             {"differing": np.array([0, 1.3])},
             Weights(0, 1, 0),
-            "in the mirrored picture the model finds other things, by 1.3 boxes",
+            "boxes that the model finds otherwise in the mirrored picture: 1.3",
         ),
         (
             {"differing": np.array([0, 1.3]), "two_models": True},
             Weights(0, 1, 0),
-            "the two models differ by 1.3 boxes",
+            "boxes by which the two models differ: 1.3",
         ),
         ({"told": np.array([0, 0.8])}, Weights(0, 1, 0), "the drives past this place differ on what is there"),
         (

@@ -287,7 +287,7 @@ def test_only_what_lies_within(tmp_path: Path, survey: Path) -> None:
     assert layers(tmp_path / "road-damage.gpkg") == {
         "damages": 2, "segments_20m": 9, "segments_100m": 2, "hot_spots": 2
     }  # fmt: skip
-    assert "2 damages on" in (tmp_path / "map.html").read_text()
+    assert "Damages: 2, on" in (tmp_path / "map.html").read_text()
     pictures = {row[name] for row in damages for name in ("picture", "crop")}
     assert pictures < {f"evidence/{path.name}" for path in (tmp_path / "evidence").iterdir()}
 

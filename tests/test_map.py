@@ -99,7 +99,7 @@ def write(
     [
         (
             "en",
-            ["Road damage map", "2 damages on 1.11 km driven", "Pothole (D40)", "Street driven", "Per km"],
+            ["Road damage map", "Damages: 2, on 1.11 km driven", "Pothole (D40)", "Street driven", "Per km"],
         ),
         (
             "ja",
@@ -218,7 +218,7 @@ def test_damages_without_a_date_are_counted_when_dates_are_asked_for(tmp_path: P
     opened = Page(browser, write(tmp_path, merge([FOUR])))
     assert "without a date" not in opened.page.inner_text(".rd-shown")
     opened.page.fill("input[name=from]", "2023-11-01")
-    assert opened.page.inner_text(".rd-shown") == "3 of 4 damages (1 without a date are left out)"
+    assert opened.page.inner_text(".rd-shown") == "Damages: 3 of 4 (1 without a date are left out)"
     opened.page.click("text=All dates")
     assert opened.drawn() == [1, 2, 3, 4]
 
@@ -312,9 +312,9 @@ def test_a_stray_is_listed_and_does_not_move_the_map(
     (damage,) = merge([[ONE]])
     stray = replace(damage, number=7, **where)
     opened = Page(browser, write(tmp_path, [damage, stray]))
-    assert "2 damages on" in opened.page.inner_text("header")
+    assert "Damages: 2, on" in opened.page.inner_text("header")
     notice = opened.page.locator("details.rd-notices")
-    assert "1 damages that lie nowhere near" in notice.inner_text()
+    assert "as they lie nowhere near: 1" in notice.inner_text()
     notice.locator("summary").click()
     assert "#7 Pothole (D40)" in notice.inner_text()
     assert opened.page.evaluate("RoadDamage.page.map.getZoom()") >= 15
@@ -326,7 +326,7 @@ def test_what_lies_outside_the_municipality_is_listed(tmp_path: Path, browser: A
     ground = shapely.box(139.74, 35.6, 139.76, 35.6505)
     opened = Page(browser, write(tmp_path, merge([[ONE, at(300)]]), within=ground))
     assert opened.drawn() == [1]
-    assert "1 damages that lie nowhere near" in opened.page.inner_text("details.rd-notices")
+    assert "as they lie nowhere near: 1" in opened.page.inner_text("details.rd-notices")
 
 
 def test_two_areas_open_at_the_fuller_one(tmp_path: Path, browser: Any) -> None:
@@ -485,7 +485,7 @@ def test_beyond_its_size_the_page_says_what_is_left_out(tmp_path: Path, browser:
     assert "holds the 3 gravest damages" in notice
     assert "1 are left out, also of all counts and rates: small 1" in notice
     assert opened.drawn() == [1, 3, 4]
-    assert "4 damages on" in opened.page.inner_text("header")
+    assert "Damages: 4, on" in opened.page.inner_text("header")
 
 
 def test_pictures_without_room_are_shown_from_beside_the_page(

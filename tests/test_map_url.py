@@ -61,7 +61,7 @@ def test_far_out_the_server_counts_and_near_it_gives_points(browser: Any, app: t
     total = recorder.store.answer(question_of(recorder.asked[-1]))["total"]
     assert sum(opened.clusters()) == total > 10_000
     assert opened.drawn() == []
-    assert f"{total:,} damages in view" in opened.page.inner_text(".rd-shown")
+    assert f"Damages in view: {total:,}" in opened.page.inner_text(".rd-shown")
     idle(opened, "RoadDamage.page.map.setZoom(16, {animate: false})")
     assert len(opened.drawn()) > 10
     assert opened.clusters() == []

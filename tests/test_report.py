@@ -158,7 +158,7 @@ def test_no_page_is_empty_or_overflows(tmp_path: Path) -> None:
 def test_gravest_first_and_how_many_more(tmp_path: Path) -> None:
     tables = with_damages(made_tables(), priority=[1.0, np.nan, 77.0, 5.0])
     first, _, *damages = pages(report(tmp_path, tables, str, most=2))
-    assert "The 2 damages of the highest priority have a page each. 2 more are in the tables." in first
+    assert "Damages of the highest priority, with a page each: 2. 2 more are in the tables." in first
     assert ["No. 1 of 2 · id 3" in damages[0], "No. 2 of 2 · id 4" in damages[1], len(damages)] == [
         True,
         True,

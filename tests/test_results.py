@@ -327,4 +327,4 @@ def test_damages_of_no_road_are_told() -> None:
     assert stray.any()
     assert (table.loc[stray, ["direction", "segment"]] == "").all(axis=None)
     assert table.loc[stray, "chainage_m"].isna().all()
-    assert any(f"{stray.sum()} damages fit no road" in note for note in told.notes)
+    assert any(f"in no segment: {stray.sum()} (" in note for note in told.notes)

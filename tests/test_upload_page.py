@@ -100,7 +100,7 @@ def test_an_empty_file_is_told_and_the_others_go_on(page: Any, server: Server, t
     page.set_input_files("#files", [tmp_path / "empty.mp4", tmp_path / "good.gpx"])
     page.wait_for_selector("#then button:visible")
     assert "0 bytes" in page.inner_text("#list")
-    assert "1 files have arrived, 1 can not be used" in page.inner_text("#note")
+    assert "Files that arrived: 1; that can not be used: 1" in page.inner_text("#note")
     assert page.locator("#stop").is_hidden()
     page.click("#then button")
     assert set(arrived(server, page)) == {"good.gpx"}

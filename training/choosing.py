@@ -300,8 +300,8 @@ class _Told:
             return Reason(N_("{code}: likely to {share} here, otherwise in the frames beside it"), values)
         values = {"count": f"{self.pool.differing[row]:.1f}"}
         if self.pool.two_models:
-            return Reason(N_("the two models differ by {count} boxes"), values)
-        return Reason(N_("in the mirrored picture the model finds other things, by {count} boxes"), values)
+            return Reason(N_("boxes by which the two models differ: {count}"), values)
+        return Reason(N_("boxes that the model finds otherwise in the mirrored picture: {count}"), values)
 
     def _novel(self, nearest: int) -> Reason:
         if nearest < 0:

@@ -153,7 +153,7 @@ def _facts() -> list[str]:
     if not sums["pk__count"]:
         return [say(N_("No drive has been run yet."))]
     days = [local(sums[name], "SHORT_DATE_FORMAT") for name in ("begin__min", "begin__max")]
-    text = say(N_("{km} km on {drives} drives")).format(
+    text = say(N_("{km} km, drives: {drives}")).format(
         km=number(sums["metres__sum"] / 1000, 1), drives=number(sums["pk__count"])
     )
     return [text, " – ".join(dict.fromkeys(days))]

@@ -231,6 +231,6 @@ def _retention() -> Card:
     if last and last.state == Retention.State.failed:
         card.doubt(Word.warning, told(last.problem, say))
     if left := measures.left_files():
-        text = N_("{count} files could not be removed from the disk yet. The server's log says why.")
+        text = N_("Files that could not be removed from the disk yet: {count}. The server's log says why.")
         card.doubt(Word.warning, say(text).format(count=number(left)))
     return card
