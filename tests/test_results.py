@@ -207,7 +207,7 @@ def test_reasons_say_how_much_and_of_what() -> None:
     assert around == f"with its neighbours {first['rate_around'] / first['rate_all']:.1f} times"
     named = [f"{kind.name} {first[kind.code]}" for kind in CLASSES if first[kind.code]]
     assert kinds == f"on {first['seen_lane_m']:.0f} m of lane seen: {', '.join(named)}"
-    assert driven == f"driven {first['drives']} times"
+    assert driven == f"drives: {first['drives']}"
 
 
 def test_changes_add_up(years: list[Assessment], tables: dict[str, geopandas.GeoDataFrame]) -> None:
