@@ -6,67 +6,27 @@ import gzip
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
-import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from apart import apart
+from command import as_command
 from postgresql import Postgres
+
+from roaddamage import server
 
 pytestmark = pytest.mark.database
 POSTGRESQL = os.environ.get("DATABASE_URL", "").startswith("postgresql")
 BEFORE = (
     Path(__file__).parent / "data" / f"workspace-of-0001.{'postgresql' if POSTGRESQL else 'sqlite'}.tar.gz"
 )
-LOOK = """
-import json, sys
-from pathlib import Path
-from roaddamage.__main__ import main
-try:
-    main()
-except SystemExit as end:
-    assert not end.code, end.code
-from django.conf import settings
-workspace = settings.WORKSPACE
-from django.contrib.auth.models import User
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
-from django.test import Client
-from django.urls import reverse
-from roaddamage.records.models import *
-from roaddamage.web.evidence import KINDS, picture_of
-
-client = Client(headers={"host": "localhost"})
-client.force_login(User.objects.get(username="tanaka"))
-pages = [(name, []) for name in ("home", "drives", "damages", "review", "map", "work_lists", "survey", "figures")]
-pages += [("drive", [Drive.objects.get().pk]), ("work_list", [WorkList.objects.get().pk])]
-pages += [("damage", [row.pk]) for row in Damage.objects.order_by("pk")[:10]]
-statuses = {client.get(reverse(name, args=args)).status_code for name, args in pages}
-row = Damage.objects.filter(state="proposed").order_by("pk").first()
-client.post(reverse("decide", args=[row.pk]), {"kind": "confirm", "version": row.version})
-executor = MigrationExecutor(connection)
-print(json.dumps({
-    "kinds": sorted(Review.objects.values_list("kind", flat=True)), "statuses": sorted(statuses),
-    "counts": [model.objects.count() for model in (Damage, Sighting, Stop, RoadsFile, Passage)],
-    "pictures": all(picture_of(one, kind) for one in Sighting.objects.all() for kind in KINDS),
-    "decided": Damage.objects.get(pk=row.pk).state, "on_roads": Damage.objects.filter(road="市道1号線").count(),
-    "people": sorted(User.objects.values_list("username", flat=True)), "job": Job.objects.get().state,
-    "left": len(executor.migration_plan(executor.loader.graph.leaf_nodes())), "comment": Review.objects.get(kind="comment").comment,
-}))
-"""
-LATER = """
-import sys
-from pathlib import Path
-from roaddamage import server
-server.prepare(Path(sys.argv[1]))
-from django.db.migrations.recorder import MigrationRecorder
-from django.db import connection
-MigrationRecorder(connection).record_applied("records", "0999_of_next_year")
-"""
 REVIEWS = [
     "comment", *["confirm"] * 5, "priority", "reclass", "reject", "repair", "same", "same", *["schedule"] * 3, "undo",
 ]  # fmt: skip
@@ -78,32 +38,87 @@ THERE = {
 """All that was there, and one more decision."""
 
 
+def look_after(*command: object) -> None:
+    """After a command: what is there, what pages answer, and whether a damage can be decided."""
+    try:
+        as_command(*command)
+    except SystemExit as end:
+        if end.code:
+            raise
+    from django.conf import settings
+    from django.contrib.auth.models import User
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+    from django.test import Client
+    from django.urls import reverse
+
+    from roaddamage.records.models import (
+        Damage,
+        Drive,
+        Job,
+        Passage,
+        Review,
+        RoadsFile,
+        Sighting,
+        Stop,
+        WorkList,
+    )
+    from roaddamage.web.evidence import KINDS, picture_of
+
+    settings.ALLOWED_HOSTS.append("testserver")
+    client = Client()
+    client.force_login(User.objects.get(username="tanaka"))
+    pages: list[tuple[str, list[int]]] = [
+        (name, [])
+        for name in ("home", "drives", "damages", "review", "map", "work_lists", "survey", "figures")
+    ]
+    pages += [("drive", [Drive.objects.get().pk]), ("work_list", [WorkList.objects.get().pk])]
+    pages += [("damage", [row.pk]) for row in Damage.objects.order_by("pk")[:10]]
+    statuses = {client.get(reverse(name, args=args)).status_code for name, args in pages}
+    row = Damage.objects.filter(state="proposed").order_by("pk")[0]
+    client.post(reverse("decide", args=[row.pk]), {"kind": "confirm", "version": row.version})
+    executor = MigrationExecutor(connection)
+    told = {
+        "kinds": sorted(Review.objects.values_list("kind", flat=True)), "statuses": sorted(statuses),
+        "counts": [model.objects.count() for model in (Damage, Sighting, Stop, RoadsFile, Passage)],
+        "pictures": all(picture_of(one, kind) for one in Sighting.objects.all() for kind in KINDS),
+        "decided": Damage.objects.get(pk=row.pk).state, "job": Job.objects.get().state,
+        "on_roads": Damage.objects.filter(road="市道1号線").count(),
+        "people": sorted(User.objects.values_list("username", flat=True)),
+        "left": len(executor.migration_plan(executor.loader.graph.leaf_nodes())),
+        "comment": Review.objects.get(kind="comment").comment,
+    }  # fmt: skip
+    print(json.dumps(told))
+
+
+def make_later(folder: Path) -> None:
+    """A workspace of a later release."""
+    server.prepare(folder)
+    from django.db import connection
+    from django.db.migrations.recorder import MigrationRecorder
+
+    MigrationRecorder(connection).record_applied("records", "0999_of_next_year")
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres | None]:
+def postgres() -> Iterator[Postgres | None]:
     if not POSTGRESQL:
         yield None
         return
-    folder = tmp_path_factory.mktemp("postgresql")
-    for part in (folder, *folder.parents[:3]):
-        part.chmod(0o755)
-    made = Postgres.made(folder)
-    yield made
-    made.stop()
+    with tempfile.TemporaryDirectory(prefix="roads-", dir="/tmp") as folder:
+        made = Postgres.made(Path(folder))
+        yield made
+        made.stop()
 
 
 @pytest.fixture
-def new_database(server: Postgres | None, request: pytest.FixtureRequest) -> Callable[[], str]:
+def new_database(postgres: Postgres | None, request: pytest.FixtureRequest) -> Callable[[], str]:
     """The address of a database for this test alone; "" for SQLite in the workspace."""
-    return lambda: server.fresh(request.node.name[7:60]) if server else ""
+    return lambda: postgres.fresh(request.node.name[7:60]) if postgres else ""
 
 
-def run(*arguments: str | Path, url: str, script: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", script] if script else [sys.executable, "-m", "roaddamage"]
-    env = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    return subprocess.run(
-        [*command, *map(str, arguments)], capture_output=True, text=True, check=False,
-        env={**env, "LANG": "C.UTF-8", **({"DATABASE_URL": url} if url else {})},
-    )  # fmt: skip
+def run(call: Callable[..., object], *arguments: object, url: str) -> subprocess.CompletedProcess[str]:
+    return apart(call, *arguments, env={"LANG": "C.UTF-8", **({"DATABASE_URL": url} if url else {})})
 
 
 @pytest.fixture
@@ -116,17 +131,17 @@ def backup(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def before(
-    backup: Path, tmp_path: Path, server: Postgres | None, new_database: Callable[[], str]
+    backup: Path, tmp_path: Path, postgres: Postgres | None, new_database: Callable[[], str]
 ) -> tuple[Path, str]:
     """A workspace as the release before left it, and its database."""
     with tarfile.open(backup) as tar:
         tar.extractall(tmp_path / "unpacked", filter="data")
     workspace, url = tmp_path / "workspace", new_database()
     shutil.move(tmp_path / "unpacked" / "files", workspace)
-    if server:
-        shutil.copy(tmp_path / "unpacked" / "records.dump", server.data.parent / "dump")
-        (server.data.parent / "dump").chmod(0o644)
-        server._run("pg_restore", "--no-owner", "-d", url, str(server.data.parent / "dump"))
+    if postgres:
+        shutil.copy(tmp_path / "unpacked" / "records.dump", postgres.data.parent / "dump")
+        (postgres.data.parent / "dump").chmod(0o644)
+        postgres._run("pg_restore", "--no-owner", "-d", url, str(postgres.data.parent / "dump"))
     else:
         shutil.move(tmp_path / "unpacked" / "records.sqlite3", workspace)
     return workspace, url
@@ -134,14 +149,17 @@ def before(
 
 def seen(*arguments: str | Path, url: str) -> tuple[dict[str, Any], str]:
     """What is there after a command, and what that said on standard error."""
-    done = run(*arguments, url=url, script=LOOK)
+    done = run(look_after, *arguments, url=url)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1]), done.stderr
 
 
 def test_a_workspace_of_the_release_before(before: tuple[Path, str]) -> None:
     workspace, url = before
-    assert seen("upgrade", "--workspace", workspace, url=url) == (THERE, "")
+    there, said = seen("upgrade", "--workspace", workspace, url=url)
+    assert there == THERE
+    assert " INFO roaddamage.requests " in said
+    assert not re.search("WARNING|ERROR|Traceback", said)
     assert len(list(workspace.glob("records-before-*.sqlite3"))) == (0 if url else 1)
 
 
@@ -156,9 +174,9 @@ def test_a_backup_of_the_release_before(
 
 def test_a_workspace_of_a_later_release_is_refused(before: tuple[Path, str]) -> None:
     workspace, url = before
-    assert run(workspace, url=url, script=LATER).returncode == 0
+    assert run(make_later, workspace, url=url).returncode == 0
     files = sorted(workspace.rglob("*"))
-    done = run("upgrade", "--workspace", workspace, url=url)
+    done = run(as_command, "upgrade", "--workspace", workspace, url=url)
     assert (done.returncode, done.stdout) == (1, "")
     assert "later version of the application (0999_of_next_year)" in done.stderr
     assert sorted(workspace.rglob("*")) == files
@@ -178,7 +196,7 @@ def test_a_backup_of_a_later_release_is_refused(
                 ).encode()
                 member.size = len(content)
             new.addfile(member, io.BytesIO(content))
-    done = run("restore", later, "--workspace", tmp_path / "again", url=new_database())
+    done = run(as_command, "restore", later, "--workspace", tmp_path / "again", url=new_database())
     assert done.returncode == 1
     assert "later version of the application (9.0.0). Install that, then restore." in done.stderr
     assert not (tmp_path / "again").exists()
