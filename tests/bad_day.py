@@ -1,7 +1,4 @@
-"""A worker on its own, that is killed at a moment of a run. Run by tests as `python bad_day.py WORKSPACE MOMENT RUN`.
-
-RUN is a folder in which the first run is kept, and from which the others take what the detector told.
-"""
+"""A worker on its own, that is killed at a moment of a run: what tests call in a process apart."""
 
 from __future__ import annotations
 
@@ -11,11 +8,12 @@ import os
 import pickle
 import shutil
 import signal
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+from django.db import connection
 
 from detector.errors import OutputError
 from roaddamage import server
@@ -27,7 +25,11 @@ def dead(*_: object, **__: object) -> Any:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def replayed(run: Path, moment: str) -> None:
+GO = "go"
+"""A file in a workspace: a slow run waits for it when it has begun."""
+
+
+def replayed(workspace: Path, run: Path, moment: str) -> None:
     from detector import model, pipeline
 
     kept = run / "result.pickle"
@@ -47,7 +49,9 @@ def replayed(run: Path, moment: str) -> None:
                 dead()
             if moment == "slow":
                 print(f"{number}", flush=True)
-                time.sleep(1.0)
+                while not (workspace / GO).exists():
+                    time.sleep(0.02)
+                time.sleep(0.2)
             if number == 5 and moment == "pictures":
                 raise OutputError("{path}", path=path) from OSError(errno.ENOSPC, "No space left on device")
         return pickle.loads(kept.read_bytes())  # noqa: S301
@@ -82,12 +86,13 @@ def killed_at(moment: str) -> None:
 
 def filled(really: Any) -> Any:
     def wrapped(*args: Any) -> Any:
-        from django.db import connection
-
         with connection.cursor() as cursor:  # no page more than there are
             cursor.execute("PRAGMA page_count")
             cursor.execute(f"PRAGMA max_page_count={cursor.fetchone()[0]}")
-        return really(*args)
+        told = really(*args)
+        with connection.cursor() as cursor:  # few rows may find room in the pages that are there
+            cursor.execute("CREATE TABLE more AS SELECT randomblob(1000000) AS bytes")
+        return told
 
     return wrapped
 
@@ -144,21 +149,22 @@ def summary(workspace: Path) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    workspace, moment, run = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+def day(workspace: Path, moment: str, run: Path) -> None:
+    """Work until nothing waits, with what happens at a moment, and tell what there is then.
+
+    `run` is a folder in which the first run is kept, and from which the others take what the detector told.
+    """
     server.prepare(workspace)
     if moment == "twice":
         twice()
         return
     if moment == "again":
         queued_again()
-    replayed(run, moment)
+    replayed(workspace, run, moment)
     killed_at(moment)
-    from roaddamage.workers import work
+    from roaddamage import runs, workers
 
-    work(once=True)
+    if moment == "slow":
+        runs.BEAT_S = 0.2
+    workers.work(once=True)
     print(json.dumps(summary(workspace)))
-
-
-if __name__ == "__main__":
-    main()
