@@ -42,6 +42,7 @@ def test_a_model_comes_out_with_all_that_made_it(tiny: Dataset, tmp_path: Path) 
     assert len(seen_file(path).read_text().split()) == len(tiny.pictures)
     before = path.stat().st_mtime
     assert train(tiny, tmp_path / "run", TINY) == path
+    assert train(tiny, tmp_path / "run", replace(TINY, device="0")) == path, "on whatever device"
     assert path.stat().st_mtime == before, "a run that is done is not done again"
     with pytest.raises(OutputTakenError, match="other data or settings"):
         train(tiny, tmp_path / "run", replace(TINY, epochs=2))
