@@ -57,7 +57,12 @@ def test_containers() -> None:
     assert commands
     accepted(json.loads(commands[1]))
     composed = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-    assert composed["services"].keys() == {"application", "worker", "database"}
+    services = composed["services"]
+    assert services.keys() == {"application", "worker", "trainings", "database"}
+    for name in ("worker", "trainings"):
+        accepted(services[name]["command"])
+        assert f"locks:{locks.PLACE}" in services[name]["volumes"]
+    assert services["trainings"]["command"][-1] == "--trainings"
     accepted(composed["services"]["worker"]["command"])
     assert {one.split(":")[0] for one in composed["services"]["application"]["volumes"]} <= composed[
         "volumes"
