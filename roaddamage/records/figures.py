@@ -116,10 +116,13 @@ def weekly(weeks: int, now: datetime | None = None) -> list[Figures]:
     for one, row in _told_of(told, _by_week(_driven(), since).annotate(**_SUMS)):
         one.drives, one.km, one.judged_km = row["drives"], *_km(row)
     unclocked = {monday_of(at) for at in _without_clock(since)}
+    undated = {
+        monday_of(at) for at in _never_seen().filter(created__gte=since).values_list("created", flat=True)
+    }
     for monday, one in told.items():
         begin, end = midnight(monday), midnight(monday + WEEK)
         one.found = _seen(begin, end, monday in unclocked)
-        one.new = _new(begin, end)
+        one.new = _new(begin, end, monday in undated)
         one.repaired = Damage.objects.filter(repaired_at__gte=begin, repaired_at__lt=end).count()
         one.share = _share(Damage.objects.filter(judged_at__gte=begin, judged_at__lt=end))
         one.hours = _hours(Damage.objects.filter(first_decided__gte=begin, first_decided__lt=end))
@@ -207,11 +210,17 @@ def _seen(begin: datetime, end: datetime, unclocked: bool) -> int:
     return int(Sighting.objects.filter(seen).aggregate(count=Count("damage", distinct=True))["count"])
 
 
-def _new(begin: datetime, end: datetime) -> int:
+def _never_seen() -> QuerySet[Damage]:
+    """Damages of which no clock tells when they were seen."""
+    return Damage.objects.filter(joined_into__isnull=True, first_seen__isnull=True)
+
+
+def _new(begin: datetime, end: datetime, undated: bool) -> int:
     """Damages that were first seen in a time; where no clock tells, that came into the records."""
-    rows = Damage.objects.filter(joined_into__isnull=True)
-    clocked = rows.filter(first_seen__gte=begin, first_seen__lt=end).count()
-    return clocked + rows.filter(first_seen__isnull=True, created__gte=begin, created__lt=end).count()
+    rows = Damage.objects.filter(joined_into__isnull=True, first_seen__gte=begin, first_seen__lt=end)
+    return rows.count() + (
+        _never_seen().filter(created__gte=begin, created__lt=end).count() if undated else 0
+    )
 
 
 def _judged() -> QuerySet[Damage]:
