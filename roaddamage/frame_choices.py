@@ -118,14 +118,19 @@ def _choose(row: FrameChoice) -> None:
     from training.choosing import Candidate, choose, known, look_over
 
     waiting = waiting_pictures(min(max(LOOKED_AT * row.budget, LEAST_LOOKED_AT), MOST_LOOKED_AT))
-    labelled = list(
-        LabelledFrame.objects.filter(judged=True).order_by("-changed").values_list("pk", "uid")[:KNOWN]
-    )
+    rows = LabelledFrame.objects.filter(judged=True).order_by("-changed", "-pk")
+    labelled = list(rows.values_list("drive__name", "time_ms", "uid")[:KNOWN])
     moved = _Watch(row.pk, len(waiting) + len(labelled))
     with device(waiting=lambda: moved(0)) as where:
         model = Model(Models(settings.WORKSPACE.folder).current(), where)
         before = known(
-            ((str(number), image) for number, uid in labelled for image in _read(file_of(uid))), model, moved
+            (
+                (f"{drive}/{ms / 1000:.3f}s", image)
+                for drive, ms, uid in labelled
+                for image in _read(file_of(uid))
+            ),
+            model,
+            moved,
         )
         seen = (Candidate(one.name, image, told=one.told) for one in waiting for image in _read(one.path))
         pool = look_over(seen, model, None, lambda done: moved(len(before.names) + done))
