@@ -16,6 +16,7 @@ from labelled_pictures import rendered
 from datasets.dataset import Dataset, read_dataset, write_labels, write_manifest
 from detector.model import DEFAULT_MODEL, Detections
 from detector.reliability import Reliability
+from roaddamage import locks
 from roaddamage.models import Event, HistoryError, Models, PromotionError, in_use
 from training.promotion import Change, compare, seen_file, write_seen
 
@@ -30,10 +31,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def poor(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model trained for one epoch from nothing: it finds nothing."""
     run = tmp_path_factory.mktemp("runs") / "monday"
-    done = roaddamage(
-        "train", "--data", data.folder, "--out", run, "--model", "yolov5n", "--epochs", 1, "--image-px", 96,
-        "--batch", 4, "--set", "workers=0",
-    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(locks, "PLACE", run.parent)  # it waits for no other training of this machine
+        done = roaddamage(
+            "train", "--data", data.folder, "--out", run, "--model", "yolov5n", "--epochs", 1, "--image-px", 64,
+            "--batch", 4, "--set", "workers=0",
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return run / "model.pt"
 
@@ -52,6 +55,14 @@ def promote(model: Path, data: Dataset, workspace: Path, *more: object) -> Any:
         "en",
         *more,
     )
+
+
+@pytest.fixture(scope="module")
+def forced(data: Dataset, poor: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace in which the poor model is in use."""
+    workspace = tmp_path_factory.mktemp("forced") / "w"
+    assert promote(poor, data, workspace, "--force", "first").returncode == 0
+    return workspace
 
 
 def test_a_workspace_s_way_through_better_and_worse_models(data: Dataset, poor: Path, tmp_path: Path) -> None:
@@ -110,9 +121,8 @@ def test_a_workspace_s_way_through_better_and_worse_models(data: Dataset, poor: 
     assert models.current().parent.name == "0003-monday", "no name is given twice"
 
 
-def test_the_test_part_stays_the_same(data: Dataset, poor: Path, tmp_path: Path) -> None:
-    workspace = tmp_path / "w"
-    assert promote(poor, data, workspace, "--force", "first").returncode == 0
+def test_the_test_part_stays_the_same(data: Dataset, forced: Path, tmp_path: Path) -> None:
+    workspace = Path(shutil.copytree(forced, tmp_path / "w"))
     other = tmp_path / "other"
     shutil.copytree(data.folder, other)
     pictures = read_dataset(other).pictures
@@ -124,10 +134,11 @@ def test_the_test_part_stays_the_same(data: Dataset, poor: Path, tmp_path: Path)
     assert promote(DEFAULT_MODEL, read_dataset(other), workspace, "--new-test").returncode == 0
 
 
-def test_a_candidate_that_was_told_the_answers_is_refused(data: Dataset, poor: Path, tmp_path: Path) -> None:
+def test_a_candidate_that_was_told_the_answers_is_refused(
+    data: Dataset, forced: Path, tmp_path: Path
+) -> None:
     """The package's model is better than the poor one, but says it learnt from the test pictures."""
-    workspace = tmp_path / "w"
-    assert promote(poor, data, workspace, "--force", "first").returncode == 0
+    workspace = Path(shutil.copytree(forced, tmp_path / "w"))
     cheat = tmp_path / "cheat.pt"
     shutil.copyfile(DEFAULT_MODEL, cheat)
     write_seen(seen_file(cheat), [one.sha256 for one in data.part("test")[:2]], None)
@@ -156,9 +167,8 @@ def test_what_can_not_be_promoted_is_refused_and_nothing_is_left(data: Dataset, 
     assert [path.name for path in (workspace / "models").iterdir()] == [".lock"]
 
 
-def test_a_model_in_use_that_is_gone_is_said(data: Dataset, poor: Path, tmp_path: Path) -> None:
-    workspace = tmp_path / "w"
-    assert promote(poor, data, workspace, "--force", "first").returncode == 0
+def test_a_model_in_use_that_is_gone_is_said(data: Dataset, forced: Path, tmp_path: Path) -> None:
+    workspace = Path(shutil.copytree(forced, tmp_path / "w"))
     models = Models(workspace)
     models.current().unlink()
     with pytest.raises(HistoryError, match="is gone"):
