@@ -176,3 +176,11 @@ def test_what_a_drive_asks_of_the_records_does_not_go_by_their_size(
         taken(moved(one, f"further {number}", east_deg=2.0, utc_s=1.7e9), by)
     with django_assert_max_num_queries(len(asked) + 40):
         taken(moved(drives[0], "again", utc_s=1.71e9), by)
+
+
+def test_what_nobody_had_seen_is_told_by_its_keys(drives: list[MadeDrive]) -> None:
+    by = User.objects.create_user("crew")
+    taken(drives[0], by)
+    far = taken(moved(drives[1], "far", east_deg=1.0, utc_s=1.7e9), by)
+    keys = models.Sighting.objects.filter(drive__name="far").values_list("damage", flat=True)
+    assert far.fresh == set(keys)
