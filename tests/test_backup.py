@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,17 +26,16 @@ POSTGRESQL = os.environ.get("DATABASE_URL", "").startswith("postgresql")
 
 
 @pytest.fixture(scope="module")
-def new_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+def new_database() -> Iterator[Callable[[], str]]:
     """Addresses of new databases: SQLite's where the tests run on that, else of a server of its own."""
     if not POSTGRESQL:
         yield lambda: ""
         return
-    folder = tmp_path_factory.mktemp("postgresql")
-    for part in (folder, *folder.parents[:3]):
-        part.chmod(0o755)
-    made, names = Postgres.made(folder), iter("abcdef")
-    yield lambda: made.fresh(next(names))
-    made.stop()
+    # Not below the tests' own folder, which others of pytest's runs shut to the server's user.
+    with tempfile.TemporaryDirectory(prefix="roads-", dir="/tmp") as folder:
+        made, names = Postgres.made(Path(folder)), iter("abcdef")
+        yield lambda: made.fresh(next(names))
+        made.stop()
 
 
 def add(folder: Path) -> None:
