@@ -30,7 +30,7 @@ NOTHING = Replaced(frozenset(), frozenset())
 
 
 def at(metres: float, **values: Any) -> Sighting:
-    return replace(ONE, lat=LAT + metres / 110_941, time_s=2.0 + metres / 5, **values)
+    return replace(ONE, **{"lat": LAT + metres / 110_941, "time_s": 2.0 + metres / 5, **values})
 
 
 @pytest.mark.parametrize(
@@ -194,8 +194,11 @@ def test_classes_and_boxes_that_people_gave_stand(pair: tuple[int, int], people:
     models.Sighting.objects.update(frame="f.jpg", box=[0.1, 0.1, 0.2, 0.2])
     decide(pair[1], by, Decision("reclass", class_id=ALLIGATOR_CRACK))
     decide(pair[1], by, Decision("box", box=(0.4, 0.4, 0.6, 0.6)))
-    again("d0", at(0.0, box=(0.0, 0.0, 0.1, 0.1)), at(9.0, confidence=0.9, box=(0.0, 0.0, 0.1, 0.1)))
+    time_s = models.Damage.objects.get(pk=pair[1]).best.time_s
+    later = {"box": (0.0, 0.0, 0.1, 0.1), "time_s": time_s + 0.5}
+    again("d0", at(0.0, **later), at(9.0, confidence=0.9, **later))
     row = models.Damage.objects.get(pk=pair[1])
+    assert row.best.time_s == time_s, "of the picture that is kept"
     assert (row.class_id, row.confidence) == (ALLIGATOR_CRACK, 0.9)
     assert (row.best.class_id, row.best.model) == (POTHOLE, "m2")
     assert (row.best.box, row.best.evidence) == ([0.4, 0.4, 0.6, 0.6], "e.jpg")
