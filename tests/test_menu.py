@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
         ("/damages/7/", "damages", "true"),
         ("/stops/7/", "work_lists", "true"),
         ("/webhooks/", "people", "true"),
+        ("/retention/", "people", "true"),
         ("/figures/", "survey", ""),
     ],
 )
@@ -35,6 +36,17 @@ def test_one_entry_is_marked_on_a_page_below_it(client: Client, people: dict[str
     page = client.get("/survey/exports/").content.decode().partition("</header>")[0]
     assert page.count("aria-current") == 1
     assert '<a href="/survey/" aria-current="true">' in page
+
+
+def test_the_pages_of_administration_lead_to_one_another(client: Client, people: dict[str, Any]) -> None:
+    client.force_login(people["administrator"])
+    page = client.get("/health/").content.decode()
+    below = page.partition('<nav class="below"')[2].partition("</nav>")[0]
+    assert below.count("<a ") == 7
+    assert '<a href="/health/" aria-current="page">' in below
+    assert '<nav class="below"' not in client.get("/damages/").content.decode()
+    client.force_login(people["engineer"])
+    assert '<nav class="below"' not in client.get("/tokens/").content.decode()
 
 
 @pytest.mark.parametrize(
