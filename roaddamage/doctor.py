@@ -120,16 +120,13 @@ def font(_: Workspace) -> Finding:
 
 def pdf(_: Workspace) -> Finding:
     """WeasyPrint with its system libraries."""
+    from maps.pdf import PdfError, weasyprint
+
     try:
-        import weasyprint
-    except OSError as error:
-        return fault(
-            N_(
-                "No PDFs: {reason}. Install Pango (Debian: libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0)."
-            ),
-            reason=str(error).splitlines()[0],
-        )
-    return ok(N_("PDFs by WeasyPrint {version}."), version=weasyprint.__version__)
+        version = weasyprint().__version__
+    except PdfError as error:
+        return fault(error.template, **error.values)
+    return ok(N_("PDFs by WeasyPrint {version}."), version=version)
 
 
 def writable(workspace: Workspace) -> Finding:

@@ -12,6 +12,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,9 +28,12 @@ from datasets.dataset import (
     write_manifest,
 )
 from datasets.likeness import NEAR_BITS, hashes_of
+from datasets.splitting import split
 from detector.errors import N_
 
 MANIFEST = "manifest.csv"
+OWN = "reviewed"
+"""The dataset of the labelled frames alone: made once, and frozen; later frames are added as to any other."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Counts:
 def there(folder: Path) -> dict[str, Counter[str]]:
     """The datasets of a workspace that can be trained on, with their pictures by part."""
     found = {}
-    for path in sorted(folder.glob(f"*/{MANIFEST}")):
+    for path in sorted(folder.glob(f"[!.]*/{MANIFEST}")):
         try:
             with path.open(newline="", encoding="utf-8") as file:
                 parts = Counter(row.get("part") or "" for row in csv.DictReader(file))
@@ -58,6 +62,40 @@ def there(folder: Path) -> dict[str, Counter[str]]:
         if all(parts[name] for name in PARTS):
             found[path.parent.name] = parts
     return found
+
+
+def own(folder: Path, frames: Callable[[Path], Dataset]) -> Path:
+    """The dataset `OWN` among those in `folder`: where there is none yet, all labelled frames, split by road for good.
+
+    `frames` writes them into a folder that it is given. Raises DatasetError where they are of too few roads, OSError where the
+    disk is full.
+    """
+    target, aside = folder / OWN, folder / f".unfinished-{OWN}"
+    if (target / MANIFEST).is_file():
+        return target
+    shutil.rmtree(aside, ignore_errors=True)  # half of one, by a worker that died
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = _parted(frames(aside).pictures)
+    if not pictures:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise DatasetError(
+            N_(
+                "The labelled frames are of too few roads to be split into train, val and test. Review pictures of at least three roads (or drives), and say that nothing else is in them; or choose another dataset."
+            )
+        )
+    write_manifest(aside, pictures)
+    aside.rename(target)
+    return target
+
+
+def _parted(pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+    """The pictures in train, val and test; none where they are of too few roads for that."""
+    for share in (0.1, 0.2, 0.3):  # of few roads each is much of them all
+        with suppress(DatasetError):
+            made, _ = split(pictures, test=max(share, 0.2), val=share)
+            if {one.part for one in made} >= set(PARTS):
+                return made
+    return ()
 
 
 def gather(

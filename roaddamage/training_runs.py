@@ -29,7 +29,7 @@ from roaddamage.jobs import JobError, put_in
 from roaddamage.models import Models
 from roaddamage.records.models import LabelledFrame, Training, Work
 from roaddamage.runs import CancelledError, LostError, go_on, patiently
-from roaddamage.training_data import MANIFEST, gather, there
+from roaddamage.training_data import MANIFEST, OWN, gather, own, there
 from training.promotion import Comparison, compare, part_hash, seen_file
 from training.rounds import keep as keep_round
 from training.rounds import round_of
@@ -47,7 +47,7 @@ COUNTS = "frames.json"
 
 def begin(by: User, **values: Any) -> Training:
     """A training that waits for a worker. Raises JobError for a dataset that is none (any more)."""
-    if values["dataset"] not in there(settings.WORKSPACE.datasets):
+    if values["dataset"] not in {OWN, *there(settings.WORKSPACE.datasets)}:
         raise JobError(
             N_("{dataset} is no dataset with train, val and test parts any more. Choose another."),
             dataset=values["dataset"],
@@ -107,6 +107,8 @@ def _data(row: Training) -> Dataset:
     else:
         folder.mkdir(parents=True, exist_ok=True)
         base = settings.WORKSPACE.datasets / row.dataset
+        if row.dataset == OWN:
+            own(settings.WORKSPACE.datasets, _reviewed)
         (folder / COUNTS).unlink(missing_ok=True)
         dataset, told = gather(
             base, _reviewed if row.frames else None, folder / "data", _moves(row, Stage.data)

@@ -361,7 +361,7 @@ def test_probe_tells_what_is_there(short_drive: Path, tmp_path: Path, browser: A
     (card / "empty.mp4").write_bytes(b"")
     done = roaddamage("probe", card, "--map", tmp_path / "way.html")
     assert done.returncode == 3
-    assert "short: 1 files, 0:04, 320 x 240, 0.04 km, from 2024-05-14T10:30:00+09:00" in done.stdout
+    assert "short: files: 1, 0:04, 320 x 240, 0.04 km, from 2024-05-14T10:30:00+09:00" in done.stdout
     assert "GPS: gpx, 5 fixes, usable 100%" in done.stdout
     assert "empty.mp4" in done.stderr
     page = browser.new_page()

@@ -210,7 +210,7 @@ def test_filters_without_loading_anew(tmp_path: Path, browser: Any, step: str, l
     assert opened.drawn() == [1, 2, 3, 4]
     eval(step, {"page": opened.page})  # noqa: S307
     assert opened.drawn() == left
-    assert f"{len(left)} of 4 damages" in opened.page.inner_text(".rd-shown")
+    assert f"Damages: {len(left)} of 4" in opened.page.inner_text(".rd-shown")
     assert len(opened.asked_for()) == 1
 
 
@@ -283,7 +283,7 @@ def test_an_empty_map_says_so(
 ) -> None:
     opened = Page(browser, write(tmp_path, damages, ways=ways))
     assert words in opened.page.inner_text("body")
-    assert "0 of 0 damages" in opened.page.inner_text("body")
+    assert "Damages: 0 of 0" in opened.page.inner_text("body")
     for view in ("rate", "coverage", "change"):
         opened.show(view)
     assert opened.errors == []

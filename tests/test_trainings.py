@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from roaddamage.jobs import Watch, cancel
 from roaddamage.language import translation
 from roaddamage.models import Models
 from roaddamage.problems import told
-from roaddamage.records.models import AuditEntry, Training
+from roaddamage.records.models import AuditEntry, LabelledFrame, Training
 from roaddamage.runs import run
 from roaddamage.training_runs import again, begin, comparison_of, folder_of, run_training
 from roaddamage.workers import Worker
@@ -152,6 +152,45 @@ def test_a_training_that_is_killed_goes_on_where_it_was(
     assert [epoch for epoch, *_ in row.course] == [1, 2]
     assert (row.attempts, row.promotable, row.against) == (2, False, "0001-poor")
     assert comparison_of(row)
+
+
+def test_labelled_frames_alone_are_a_dataset_once_there_are_roads_enough(
+    data: Dataset, tmp_path: Path
+) -> None:
+    def frames(count: int) -> Callable[[Path], Dataset]:
+        bare = tuple(replace(one, part="") for one in data.pictures[:count])
+
+        def write(folder: Path) -> Dataset:
+            shutil.copytree(data.folder, folder)
+            return Dataset(folder, bare)
+
+        return write
+
+    folder = tmp_path / "datasets"
+    with pytest.raises(DatasetError, match="too few roads"):
+        training_data.own(folder, frames(1))
+    assert not list(folder.iterdir())
+    made = training_data.own(folder, frames(len(data.pictures)))
+    parts = training_data.there(folder)[training_data.OWN]
+    assert sum(parts.values()) == len(data.pictures)
+    before = (made / "manifest.csv").read_bytes()
+    assert training_data.own(folder, frames(1)) == made, "frozen"
+    assert (made / "manifest.csv").read_bytes() == before
+
+
+def test_the_page_offers_the_labelled_frames_where_some_are_whole(workspace: Workspace, ml: Client) -> None:
+    frame = LabelledFrame.objects.create(uid="f1", time_ms=1, width_px=64, height_px=64)
+    assert f'value="{training_data.OWN}"' not in ml.get(reverse("training_new")).content.decode()
+    frame.whole = True
+    frame.save()
+    asked = {"name": "own", "dataset": training_data.OWN, "frames": "1", "begin_from": "package", "epochs": 1,
+             "image_px": 64, "batch": 2}  # fmt: skip
+    assert f'value="{training_data.OWN}"' in ml.get(reverse("training_new")).content.decode()
+    assert ml.post(reverse("training_new"), asked).status_code == 302
+    row = Training.objects.get()
+    run(Training, row.pk, "one", run_training)
+    row.refresh_from_db()
+    assert "too few roads" in told(row.problem, str)
 
 
 def test_a_worker_takes_drives_or_trainings() -> None:

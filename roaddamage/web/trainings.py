@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ from roaddamage.jobs import cancel
 from roaddamage.models import HistoryError, Models
 from roaddamage.records.audit import audited
 from roaddamage.records.models import LabelledFrame, Training, Work
-from roaddamage.training_data import there
+from roaddamage.training_data import OWN, there
 from roaddamage.training_runs import again, begin, comparison_of, folder_of, model_of
 from roaddamage.web.access import who
 from roaddamage.web.model_words import told_of, verdict
@@ -35,6 +36,8 @@ OPEN = (Work.State.queued, Work.State.running)
 def training_new(request: HttpRequest) -> HttpResponse:
     """The form; a training that waits for a worker."""
     datasets = there(settings.WORKSPACE.datasets)
+    if OWN not in datasets and LabelledFrame.objects.filter(judged=True, whole=True).exists():
+        datasets[OWN] = Counter()
     form = TrainingForm(datasets, request.POST if request.method == "POST" else None)
     kept, refused = models_of(request), ""
     if form.is_valid():
