@@ -1,15 +1,9 @@
-"""Runs of exports: each in a process of its own, one at a time, while a page shows how far it is.
-
-The server's thread that waits for it says that it lives; a server that was killed does not, and then whoever looks next
-says so in its place. Files lie aside until all are there.
-"""
+"""Runs of exports: each aside (`roaddamage.aside`), in a process of its own. Files lie aside until all are there."""
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import shutil
-import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -17,34 +11,23 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection
 from django.utils import timezone
 
 from detector.errors import N_, RoadDamageError
-from roaddamage.beating import beating
-from roaddamage.faults import fault_of, is_full
-from roaddamage.problems import problem
+from roaddamage import aside
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Export
 from roaddamage.server import run_export
 
-BEAT_S = 3.0
-DEAD_AFTER_S = 45.0
 TOLD_EVERY_S = 1.0
 USUAL_S = {"reading": 2.0, "roads": 1.0, "placing": 5.0, "telling": 2.0, "pdf": 8.0, "html": 2.0, "xlsx": 2.0}
 """What steps usually take, next to one another, where none was taken before; others: a second."""
-_turns = threading.Semaphore(1)
-"""One at a time: each may need much memory."""
 log = logging.getLogger("roaddamage.exports")
 State = Export.State
 
 
 class ExportRunError(RoadDamageError):
     """An export that can't be made."""
-
-
-class LostError(Exception):
-    """The export was deleted, or given up, meanwhile."""
 
 
 def start(kept: dict[str, Any], by: User) -> Export:
@@ -54,7 +37,7 @@ def start(kept: dict[str, Any], by: User) -> Export:
             return row
     row = Export.objects.create(kind=kept["kind"], asked=_as_json(kept), by=by, beat=timezone.now())
     audited(by, "export.made", str(row.pk), **_as_json(kept))
-    threading.Thread(target=aside, args=(row.pk,), daemon=True).start()
+    begin(row.pk)
     return row
 
 
@@ -62,31 +45,19 @@ def _as_json(kept: dict[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
 
-def aside(number: int) -> None:
-    """Wait for an export's turn and its process; a process that ended without a word is told of."""
-    mine = Export.objects.filter(pk=number, state=State.running)
-    try:
-        with beating(lambda: mine.update(beat=timezone.now()), BEAT_S, f"export {number}"), _turns:
-            code = in_process(number) if mine.exists() else 0
-        unsaid = N_(
-            "The program that made it ended unexpectedly (code {code}): the server's memory may not have sufficed. Choose a"
-            " shorter time, or ask who looks after the server."
-        )
-        end(number, State.failed, problem=problem(ExportRunError(unsaid, code=code)))
-    except Exception:
-        log.exception("export %s was not made", number)
-    finally:
-        connection.close()
+def begin(number: int) -> None:
+    """Make it aside."""
+    aside.begin(Export, number, in_process)
 
 
-def in_process(number: int) -> int:
-    """Make an export in a process of its own, which ends with this one; its exit code."""
-    process = multiprocessing.get_context("spawn").Process(
-        target=run_export, args=(settings.WORKSPACE.folder, number), daemon=True
+def in_process(number: int) -> None:
+    """Make an export in a process of its own; one that ended without a word is told of."""
+    code = aside.in_process(run_export, number)
+    unsaid = N_(
+        "The program that made it ended unexpectedly (code {code}): the server's memory may not have sufficed. Choose a"
+        " shorter time, or ask who looks after the server."
     )
-    process.start()
-    process.join()
-    return process.exitcode or 0
+    aside.fail(Export, number, ExportRunError(unsaid, code=code))
 
 
 def run(number: int) -> None:
@@ -103,9 +74,9 @@ def run(number: int) -> None:
         place = folder_of(row)
         shutil.rmtree(place, ignore_errors=True)
         staged.rename(place)
-        if not end(number, State.done, told=told, files=files, took_s=watch.finished()):
+        if not aside.end(Export, number, State.done, told=told, files=files, took_s=watch.finished()):
             shutil.rmtree(place, ignore_errors=True)
-    except LostError:
+    except aside.LostError:
         log.warning("export %s was given up meanwhile", number)
     except Exception as error:
         if isinstance(error, RoadDamageError):  # the page says it; whoever asked can mend it
@@ -117,36 +88,24 @@ def run(number: int) -> None:
                 number,
                 exc_info=error,
             )
-        end(number, State.failed, problem=problem(_problem_of(error), settings.WORKSPACE.folder))
+        aside.fail(Export, number, _problem_of(error))
     finally:
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def end(number: int, state: str, **values: object) -> bool:
-    """End an export that is running still; whether it was."""
-    ended = Export.objects.filter(pk=number, state=State.running)
-    return bool(ended.update(state=state, finished=timezone.now(), **values))
-
-
 def _problem_of(error: Exception) -> RoadDamageError:
-    if is_full(error) or is_full(error.__cause__):
-        return ExportRunError(
-            N_("The disk is full. Free some space on the server, then make the export again.")
-        )
-    if isinstance(error, RoadDamageError):
-        return error
     if isinstance(error, MemoryError):
         return ExportRunError(
             N_("The server's memory did not suffice. Choose a shorter time, or a machine with more of it.")
         )
-    return fault_of(error)
+    return aside.problem_of(error)
 
 
 class Watch:
     """Tells the records, about once a second, what is being done. Raises LostError where nobody waits for it."""
 
     def __init__(self, number: int) -> None:
-        self.mine = Export.objects.filter(pk=number, state=State.running)
+        self.mine = aside.running(Export, number)
         self.took_s: dict[str, float] = {}
         self.key, self.begun, self.told_at = "", time.monotonic(), 0.0
 
@@ -161,7 +120,7 @@ class Watch:
         self.told_at = now
         values = {"step": key, "share": done / total if total else 0.0, "took_s": self.took_s}
         if not self.mine.update(**values):
-            raise LostError
+            raise aside.LostError
 
     def finished(self) -> dict[str, float]:
         """Seconds of each step, the last one's too."""
@@ -193,13 +152,9 @@ def progress(row: Export) -> tuple[float, float | None]:
 
 def give_up_dead() -> None:
     """Say of exports that nobody makes any more that they were interrupted."""
-    dead = Export.objects.filter(
-        state=State.running, beat__lt=timezone.now() - timedelta(seconds=DEAD_AFTER_S)
-    )
-    for row in dead:
-        interrupted = ExportRunError(N_("It was interrupted: the server ended meanwhile. Make it again."))
-        end(row.pk, State.failed, problem=problem(interrupted))
-        shutil.rmtree(settings.WORKSPACE.exports / f".part-{row.pk}", ignore_errors=True)
+    interrupted = ExportRunError(N_("It was interrupted: the server ended meanwhile. Make it again."))
+    for number in aside.give_up_dead(Export, interrupted):
+        shutil.rmtree(settings.WORKSPACE.exports / f".part-{number}", ignore_errors=True)
 
 
 def folder_of(row: Export) -> Path:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection
 from django.utils import timezone
 from numpy.typing import NDArray
 from PIL import Image
 
 from detector.errors import N_, RoadDamageError
-from roaddamage.beating import beating
+from roaddamage import aside
 from roaddamage.faults import fault_of
 from roaddamage.frame_files import file_of
-from roaddamage.problems import problem
 from roaddamage.records.audit import audited
 from roaddamage.records.frame_candidates import Waiting, waiting_pictures
 from roaddamage.records.models import FrameChoice, LabelledFrame
@@ -33,18 +28,13 @@ LOOKED_AT, LEAST_LOOKED_AT = 8, 200
 """Pictures looked at for each one chosen, and at least."""
 MOST_LOOKED_AT, KNOWN = 2_000, 300
 """Of what is labelled, so many of the latest are what others are to be unlike."""
-BEAT_S, DEAD_AFTER_S, TOLD_EVERY_S = 3.0, 45.0, 1.0
+TOLD_EVERY_S = 1.0
 State = FrameChoice.State
 log = logging.getLogger("roaddamage.frames")
-_turns = threading.Semaphore(1)
 
 
 class ChoiceError(RoadDamageError):
     """A choice that can't be made."""
-
-
-class LostError(Exception):
-    """The choice was given up meanwhile."""
 
 
 def start(budget: int, by: User) -> FrameChoice:
@@ -69,46 +59,30 @@ def start(budget: int, by: User) -> FrameChoice:
 
 def begin(number: int) -> None:
     """Make it aside."""
-    threading.Thread(target=_aside, args=(number,), daemon=True).start()
+    aside.begin(FrameChoice, number, _in_process)
 
 
-def _aside(number: int) -> None:
-    mine = FrameChoice.objects.filter(pk=number, state=State.running)
-    try:
-        with beating(lambda: mine.update(beat=timezone.now()), BEAT_S, f"choice {number}"), _turns:
-            code = _in_process(number) if mine.exists() else 0
-        unsaid = N_(
-            "The program that chose ended unexpectedly (code {code}): the server's memory may not have sufficed."
-        )
-        _end(number, State.failed, problem=problem(ChoiceError(unsaid, code=code)))
-    except Exception:
-        log.exception("choice %s was not made", number)
-    finally:
-        connection.close()
-
-
-def _in_process(number: int) -> int:
+def _in_process(number: int) -> None:
     from roaddamage.server import run_choice
 
-    process = multiprocessing.get_context("spawn").Process(
-        target=run_choice, args=(settings.WORKSPACE.folder, number), daemon=True
+    code = aside.in_process(run_choice, number)
+    unsaid = N_(
+        "The program that chose ended unexpectedly (code {code}): the server's memory may not have sufficed."
     )
-    process.start()
-    process.join()
-    return process.exitcode or 0
+    aside.fail(FrameChoice, number, ChoiceError(unsaid, code=code))
 
 
 def run(number: int) -> None:
     """Make a choice that is running; its end is kept, or why it failed."""
     try:
         _choose(FrameChoice.objects.get(pk=number, state=State.running))
-    except LostError:
+    except aside.LostError:
         log.warning("choice %s was given up meanwhile", number)
     except Exception as error:
         known = isinstance(error, RoadDamageError)
         log.log(logging.WARNING if known else logging.ERROR, "choice %s failed", number, exc_info=error)
         told = error if isinstance(error, RoadDamageError) else fault_of(error)
-        _end(number, State.failed, problem=problem(told, settings.WORKSPACE.folder))
+        aside.fail(FrameChoice, number, told)
 
 
 def _choose(row: FrameChoice) -> None:
@@ -141,7 +115,9 @@ def _choose(row: FrameChoice) -> None:
         | {"score": round(one.score, 4), "reasons": [asdict(why) for why in one.reasons]}
         for one in chosen
     ]
-    _end(row.pk, State.done, chosen=told, model=model.name, done=moved.total, total=moved.total)
+    aside.end(
+        FrameChoice, row.pk, State.done, chosen=told, model=model.name, done=moved.total, total=moved.total
+    )
 
 
 def _told(one: Waiting) -> dict[str, object]:
@@ -167,22 +143,11 @@ class _Watch:
         if time.monotonic() - self.told_at < TOLD_EVERY_S:
             return
         self.told_at = time.monotonic()
-        mine = FrameChoice.objects.filter(pk=self.number, state=State.running)
-        if not mine.update(done=done, total=self.total):
-            raise LostError
-
-
-def _end(number: int, state: str, **values: object) -> None:
-    FrameChoice.objects.filter(pk=number, state=State.running).update(
-        state=state, finished=timezone.now(), **values
-    )
+        if not aside.running(FrameChoice, self.number).update(done=done, total=self.total):
+            raise aside.LostError
 
 
 def give_up_dead() -> None:
     """Say of choices that nobody makes any more that they were interrupted."""
-    before = timezone.now() - timedelta(seconds=DEAD_AFTER_S)
     interrupted = ChoiceError(N_("It was interrupted: the server ended meanwhile. Choose again."))
-    for number in FrameChoice.objects.filter(state=State.running, beat__lt=before).values_list(
-        "pk", flat=True
-    ):
-        _end(number, State.failed, problem=problem(interrupted))
+    aside.give_up_dead(FrameChoice, interrupted)

@@ -1,8 +1,6 @@
 """Exports of labelled frames: a zip for a tool, made aside while a page shows how far it is.
 
-    WORKSPACE/frames/exports/PK.zip
-
-The server's thread that makes one says that it lives; of one that does not, whoever looks next says so in its place.
+WORKSPACE/frames/exports/PK.zip
 """
 
 from __future__ import annotations
@@ -10,7 +8,6 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,14 +15,12 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from datasets.exporting import export
 from detector.errors import N_, RoadDamageError
-from roaddamage.beating import beating
-from roaddamage.faults import fault_of, is_full
-from roaddamage.problems import problem
+from roaddamage import aside
 from roaddamage.records.audit import audited
 from roaddamage.records.frame_dataset import as_dataset
 from roaddamage.records.models import FrameExport, LabelledFrame, Turn
@@ -36,10 +31,9 @@ FORMS: dict[str, str] = {"cvat": "CVAT", "labelstudio": "Label Studio", "coco": 
 BLIND = ("cvat", "labelstudio")
 """Forms that can say that nobody labelled a picture yet."""
 MOST = 20_000
-BEAT_S, DEAD_AFTER_S, TOLD_EVERY_S = 3.0, 45.0, 1.0
+TOLD_EVERY_S = 1.0
 State = FrameExport.State
 log = logging.getLogger("roaddamage.frames")
-_turns = threading.Semaphore(1)
 
 
 class FrameExportError(RoadDamageError):
@@ -67,36 +61,25 @@ def start(kind: str, frames: Sequence[int], by: User, blind: bool = False) -> Fr
 
 def begin(number: int) -> None:
     """Make it aside."""
-    threading.Thread(target=_aside, args=(number,), daemon=True).start()
-
-
-def _aside(number: int) -> None:
-    mine = FrameExport.objects.filter(pk=number, state=State.running)
-    try:
-        with beating(lambda: mine.update(beat=timezone.now()), BEAT_S, f"frame export {number}"), _turns:
-            make(number)
-    except Exception:
-        log.exception("frame export %s was not made", number)
-    finally:
-        connection.close()
+    aside.begin(FrameExport, number, make)
 
 
 def make(number: int) -> None:
     """Make an export that is running; its end is kept, or why it failed."""
-    row = FrameExport.objects.filter(pk=number, state=State.running).first()
+    row = aside.running(FrameExport, number).first()
     if row is None:
         return
     try:
         file_of(row).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".part-", dir=file_of(row).parent) as place:
             _write(row, Path(place))
-        end(number, State.done, bytes=file_of(row).stat().st_size, left_out=row.left_out)
+        aside.end(FrameExport, number, State.done, bytes=file_of(row).stat().st_size, left_out=row.left_out)
         for some in portions(row.frames):
             LabelledFrame.objects.filter(pk__in=some).update(exported=row.at)
     except Exception as error:
         known = isinstance(error, RoadDamageError | OSError)
         log.log(logging.WARNING if known else logging.ERROR, "frame export %s failed", number, exc_info=error)
-        end(number, State.failed, problem=problem(_problem_of(error), settings.WORKSPACE.folder))
+        aside.fail(FrameExport, number, aside.problem_of(error))
 
 
 def _write(row: FrameExport, place: Path) -> None:
@@ -126,29 +109,10 @@ def file_of(row: FrameExport) -> Path:
     return path
 
 
-def end(number: int, state: str, **values: object) -> None:
-    """End an export that is running still."""
-    FrameExport.objects.filter(pk=number, state=State.running).update(
-        state=state, finished=timezone.now(), **values
-    )
-
-
-def _problem_of(error: Exception) -> RoadDamageError:
-    if is_full(error) or is_full(error.__cause__):
-        return FrameExportError(
-            N_("The disk is full. Free some space on the server, then make the export again.")
-        )
-    return error if isinstance(error, RoadDamageError) else fault_of(error)
-
-
 def give_up_dead() -> None:
     """Say of exports that nobody makes any more that they were interrupted."""
-    before = timezone.now() - timedelta(seconds=DEAD_AFTER_S)
     interrupted = FrameExportError(N_("It was interrupted: the server ended meanwhile. Make it again."))
-    for number in FrameExport.objects.filter(state=State.running, beat__lt=before).values_list(
-        "pk", flat=True
-    ):
-        end(number, State.failed, problem=problem(interrupted))
+    aside.give_up_dead(FrameExport, interrupted)
 
 
 def clear_old_zips() -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import multiprocessing
 import threading
 import time
 from contextlib import AbstractContextManager
@@ -22,7 +21,7 @@ from django.db import connection
 from django.utils.translation import override
 
 from detector.errors import N_, RoadDamageError
-from roaddamage import locks
+from roaddamage import aside, locks
 from roaddamage.language import translation
 from roaddamage.problems import problem
 from roaddamage.records.models import WorkList
@@ -153,11 +152,5 @@ def _aside(paper: Paper) -> None:
 
 
 def in_process(paper: Paper) -> int:
-    """Make a paper in a process of its own, which ends with this one; its exit code."""
-    told = paper.work_list, paper.language, paper.key
-    process = multiprocessing.get_context("spawn").Process(
-        target=run_paper, args=(settings.WORKSPACE.folder, *told), daemon=True
-    )
-    process.start()
-    process.join()
-    return process.exitcode or 0
+    """Make a paper in a process of its own; its exit code."""
+    return aside.in_process(run_paper, paper.work_list, paper.language, paper.key)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import multiprocessing
 import time
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -30,6 +29,7 @@ from maps.network import Network
 from maps.results import hot_columns, tables_of
 from maps.rules import default_rules
 from roaddamage import __version__
+from roaddamage.aside import process_of
 from roaddamage.language import translation
 from roaddamage.records import models
 from roaddamage.records.models import Segment, SegmentTable
@@ -76,11 +76,7 @@ def start() -> BaseProcess | None:
     """Have them worked out in a process of its own, where that is due and no export, which people wait for, is made."""
     if models.Export.objects.filter(state=models.Export.State.running).exists() or not is_due():
         return None
-    process = multiprocessing.get_context("spawn").Process(
-        target=run_segments, args=(settings.WORKSPACE.folder,), daemon=True
-    )
-    process.start()
-    return process
+    return process_of(run_segments)
 
 
 def work_out() -> SegmentTable:

@@ -217,47 +217,46 @@ def run_worker(folder: Path, once: bool = False, trainings: bool = False) -> Non
     work(once=once, trainings=trainings)
 
 
-@logged
-def run_export(folder: Path, number: int) -> None:
-    """Make an export (`roaddamage.export_runs`), and end with the process that started this one."""
+def _be_a_child(folder: Path, nice: int = 0) -> None:
+    """Prepare for a piece of work, and end with the process that started this one; `nice`: leave the processor to others."""
     prepare(folder)
-    from roaddamage.export_runs import run
     from roaddamage.workers import end_with_parent
 
     end_with_parent()
+    os.nice(nice)
+
+
+@logged
+def run_export(folder: Path, number: int) -> None:
+    """Make an export (`roaddamage.export_runs`)."""
+    _be_a_child(folder)
+    from roaddamage.export_runs import run
+
     run(number)
 
 
 @logged
 def run_choice(folder: Path, number: int) -> None:
-    """Choose pictures worth labelling (`roaddamage.frame_choices`), and end with the process that started this one."""
-    prepare(folder)
+    """Choose pictures worth labelling (`roaddamage.frame_choices`)."""
+    _be_a_child(folder, NICE)
     from roaddamage.frame_choices import run
-    from roaddamage.workers import end_with_parent
 
-    end_with_parent()
-    os.nice(NICE)
     run(number)
 
 
 @logged
 def run_segments(folder: Path) -> None:
-    """Work the segments out (`roaddamage.segment_tables`), and end with the process that started this one."""
-    prepare(folder)
+    """Work the segments out (`roaddamage.segment_tables`)."""
+    _be_a_child(folder, NICE)
     from roaddamage.segment_tables import work_out
-    from roaddamage.workers import end_with_parent
 
-    end_with_parent()
-    os.nice(NICE)
     work_out()
 
 
 @logged
 def run_paper(folder: Path, work_list: int, language: str, key: str) -> None:
-    """Make a work list's PDF (`roaddamage.papers`), and end with the process that started this one."""
-    prepare(folder)
+    """Make a work list's PDF (`roaddamage.papers`)."""
+    _be_a_child(folder)
     from roaddamage.papers import Paper
-    from roaddamage.workers import end_with_parent
 
-    end_with_parent()
     Paper(work_list, language, key).make()

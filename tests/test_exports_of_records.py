@@ -21,7 +21,7 @@ from detector.errors import OutputError
 from roaddamage import asked_exports, export_runs
 from roaddamage.asked_exports import Asked
 from roaddamage.cli import app
-from roaddamage.export_runs import aside, clear_old, folder_of, give_up_dead, progress, run
+from roaddamage.export_runs import clear_old, folder_of, give_up_dead, progress, run
 from roaddamage.problems import told
 from roaddamage.records import models
 from roaddamage.records.decisions import Decision, decide
@@ -48,12 +48,7 @@ def city(people: dict[str, Any], workspace: Workspace) -> list[models.Damage]:
 @pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exports are made when they are asked for, in this process."""
-
-    class Now:
-        def __init__(self, target: Any, args: tuple[Any, ...], daemon: bool) -> None:
-            self.start = lambda: run(*args)
-
-    monkeypatch.setattr(export_runs.threading, "Thread", Now)
+    monkeypatch.setattr(export_runs, "begin", run)
 
 
 def open_numbers() -> list[int]:
@@ -211,10 +206,8 @@ def test_one_whose_process_ends_without_a_word_failed(
     people: dict[str, Any], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = running(people["engineer"])
-    monkeypatch.setattr(export_runs, "beating", lambda *_: io.StringIO())
-    monkeypatch.setattr(export_runs, "in_process", lambda _: -9)
-    monkeypatch.setattr(export_runs.connection, "close", lambda: None)
-    aside(row.pk)
+    monkeypatch.setattr(export_runs.aside, "in_process", lambda *_: -9)
+    export_runs.in_process(row.pk)
     row.refresh_from_db()
     assert (row.state, "-9" in told(row.problem, str)) == ("failed", True)
 

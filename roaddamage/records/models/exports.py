@@ -8,14 +8,12 @@ from django.conf import settings
 from django.db import models
 
 from detector.errors import N_
+from roaddamage.records.models.aside import Aside
 from roaddamage.records.models.lengths import NAME
 
 
-class Export(models.Model):
-    """A survey, or a comparison of two, worked out from the records: what a page tells of it, and its files.
-
-    The process that makes it says that it lives (`beat`).
-    """
+class Export(Aside):
+    """A survey, or a comparison of two, worked out from the records: what a page tells of it, and its files."""
 
     class Kind(models.TextChoices):
         """What was worked out."""
@@ -23,19 +21,11 @@ class Export(models.Model):
         survey = "survey", N_("condition of the roads")
         change = "change", N_("change between two periods")
 
-    class State(models.TextChoices):
-        """How far it is."""
-
-        running = "running", N_("running")
-        done = "done", N_("done")
-        failed = "failed", N_("failed")
-
     kind = models.CharField(max_length=8, choices=Kind.choices)
-    state = models.CharField(max_length=8, choices=State.choices, default=State.running, db_index=True)
+    state = models.CharField(
+        max_length=8, choices=Aside.State.choices, default=Aside.State.running, db_index=True
+    )
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="exports")
-    at = models.DateTimeField(auto_now_add=True)
-    finished = models.DateTimeField(null=True)
-    beat = models.DateTimeField()
     asked = models.JSONField()
     """What was asked for (`roaddamage.export_runs.Asked`)."""
     step = models.CharField(max_length=NAME, blank=True)
@@ -44,8 +34,6 @@ class Export(models.Model):
     """How much of that is done."""
     took_s = models.JSONField(default=dict)
     """Seconds of each step that is done, by its key: what the next export goes by."""
-    problem = models.JSONField(default=dict)
-    """Why it failed (`roaddamage.problems`)."""
     told = models.JSONField(default=dict)
     """What the page tells of it (`maps.worst`), by language."""
     files = models.JSONField(default=list)

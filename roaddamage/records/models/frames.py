@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 
 from detector.errors import N_
+from roaddamage.records.models.aside import Aside
 from roaddamage.records.models.damages import Damage, Sighting
 from roaddamage.records.models.decisions import Review
 from roaddamage.records.models.drives import Drive
@@ -100,22 +101,10 @@ class LabelImport(models.Model):
         ordering: ClassVar = ["-pk"]
 
 
-class FrameExport(models.Model):
-    """A selection of frames as a zip for a tool; whoever makes it says that it lives (`beat`)."""
-
-    class State(models.TextChoices):
-        """How far it is."""
-
-        running = "running", N_("running")
-        done = "done", N_("done")
-        failed = "failed", N_("failed")
+class FrameExport(Aside):
+    """A selection of frames as a zip for a tool: what they held when it was asked for (`at`)."""
 
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="frame_exports")
-    at = models.DateTimeField(auto_now_add=True)
-    """What the frames held then is what was exported."""
-    state = models.CharField(max_length=8, choices=State.choices, default=State.running)
-    beat = models.DateTimeField()
-    finished = models.DateTimeField(null=True)
     kind = models.CharField(max_length=16)
     """Of `datasets.exporting.WRITERS`."""
     blind = models.BooleanField(default=False)
@@ -127,27 +116,15 @@ class FrameExport(models.Model):
     """Frames labelled in part, where the form can't say so."""
     bytes = models.BigIntegerField(null=True)
     """Of its file; None where it is not there."""
-    problem = models.JSONField(default=dict)
 
     class Meta:
         ordering: ClassVar = ["-pk"]
 
 
-class FrameChoice(models.Model):
-    """Pictures worth labelling first, chosen by the model in use; whoever chooses says that it lives (`beat`)."""
-
-    class State(models.TextChoices):
-        """How far it is."""
-
-        running = "running", N_("running")
-        done = "done", N_("done")
-        failed = "failed", N_("failed")
+class FrameChoice(Aside):
+    """Pictures worth labelling first, chosen by the model in use."""
 
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="frame_choices")
-    at = models.DateTimeField(auto_now_add=True)
-    state = models.CharField(max_length=8, choices=State.choices, default=State.running)
-    beat = models.DateTimeField()
-    finished = models.DateTimeField(null=True)
     budget = models.PositiveIntegerField()
     """So many pictures at most."""
     done = models.PositiveIntegerField(default=0)
@@ -157,7 +134,6 @@ class FrameChoice(models.Model):
     chosen = models.JSONField(default=list)
     """The one most worth labelling first: `sighting` of the picture, `damages` proposed in it, `score`, and `reasons`
     (`training.choosing.Reason`, as template and values)."""
-    problem = models.JSONField(default=dict)
 
     class Meta:
         ordering: ClassVar = ["-pk"]
