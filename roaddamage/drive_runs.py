@@ -25,7 +25,7 @@ from roaddamage import leaving as leaving_files
 from roaddamage.faults import AWAY, is_full
 from roaddamage.records.models import Drive, Job, Turn, Vehicle
 from roaddamage.rerun_results import hand_over, replace_results, tell_of, withdraw
-from roaddamage.runs import CancelledError, LeavingError, LostError, go_on, leaving, patiently
+from roaddamage.runs import LeavingError, go_on, leaving, patiently, to_end
 
 if TYPE_CHECKING:
     from detector.pipeline import DriveResult, Progress
@@ -99,8 +99,7 @@ def _watch(job: Job) -> Callable[[Progress], None]:
 def keep(job: Job, result: DriveResult, image_px: int, model: str, staged: Path) -> None:
     """Put a drive's results into the records, with the end of its job, as a whole.
 
-    Nothing is done where this run has done it: a connection that broke at the very end leaves that untold. Raises
-    LostError and CancelledError.
+    Nothing is done where this run has done it. Raises LostError and CancelledError.
     """
     from roaddamage.detect import way_of
     from roaddamage.records.placing import roads_now
@@ -110,13 +109,9 @@ def keep(job: Job, result: DriveResult, image_px: int, model: str, staged: Path)
     roads_now()  # read now, where they are not yet, so that nobody waits for that
     with transaction.atomic():
         Turn.take("counting")
-        now = Job.objects.select_for_update().get(pk=job.pk)
-        if now.worker == job.worker and now.state == Job.State.done:
+        now = to_end(job)
+        if now is None:
             return
-        if now.worker != job.worker or now.state != Job.State.running:
-            raise LostError
-        if now.cancel_asked:
-            raise CancelledError
         if job.again:
             replace_results(job, drive, way, result, model)
         else:

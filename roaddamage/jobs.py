@@ -35,7 +35,6 @@ DEAD_AFTER_S = 60.0
 """A worker that was silent for so long is taken for dead."""
 MOST_ATTEMPTS = 3
 """So often a job is begun by itself; after that a person may have it run again."""
-DELETED = N_("The footage of {drive} was deleted on {day}, as its time was over: it can't be run again.")
 LEAST_TOLD_M = 50.0
 """Of a drive's way, before the time that is left is told."""
 Kind = TypeVar("Kind", bound=Work)
@@ -43,6 +42,10 @@ Kind = TypeVar("Kind", bound=Work)
 
 class JobError(RoadDamageError):
     """A job that can't be begun, or go on."""
+
+
+class FootageGoneError(JobError):
+    """Files of a drive are not where they were put."""
 
 
 def enqueue(drive: Drive, by: User) -> Job:
@@ -55,16 +58,23 @@ def enqueue(drive: Drive, by: User) -> Job:
             row = Drive.objects.select_for_update().get(pk=drive.pk)
             if row.state == Drive.State.done:
                 raise JobError(N_("{drive} has been run already."), drive=drive.name)
-            if row.footage_deleted:
-                raise JobError(
-                    DELETED, drive=drive.name, day=f"{timezone.localtime(row.footage_deleted):%Y-%m-%d}"
-                )
+            check_footage(row)
             job = Job.objects.create(drive=drive, by=by)
             put_in(job, by)
     except IntegrityError as error:
         raise JobError(N_("{drive} is waiting or running already."), drive=drive.name) from error
     drive.state = Drive.State.queued
     return job
+
+
+def check_footage(drive: Drive) -> None:
+    """Raises FootageGoneError where a drive's footage was deleted."""
+    if drive.footage_deleted:
+        day = f"{timezone.localtime(drive.footage_deleted):%Y-%m-%d}"
+        raise FootageGoneError(
+            N_("The footage of {drive} was deleted on {day}, as its time was over: it can't be run again."),
+            drive=drive.name, day=day,
+        )  # fmt: skip
 
 
 def put_in(job: Work, by: User) -> None:

@@ -58,7 +58,7 @@ def _is_named(path: str) -> bool:
         return FootageFile.objects.filter(path=rest, drive__footage_deleted=None).exists()
     drive, _, name = rest.partition("/")
     mine = Sighting.objects.filter(drive_id=int(drive))
-    return any(mine.filter(**{kind: name}).exists() for kind in ("evidence", "crop", "frame"))
+    return any(mine.filter(**{kind: name}).exists() for kind in Sighting.PICTURES)
 
 
 def _unlink(path: str) -> None:

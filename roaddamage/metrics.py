@@ -24,7 +24,6 @@ from roaddamage import __version__, measures
 from roaddamage.records.models import Work
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-OPEN = (Work.State.queued, Work.State.running)
 disable_created_metrics()  # type: ignore[no-untyped-call]
 _registry = CollectorRegistry()
 requests = Counter(
@@ -85,7 +84,7 @@ def _work() -> Iterator[Metric]:
         "roaddamage_queue_oldest_seconds", "How long the oldest waits that nobody runs yet", labels=["kind"]
     )
     for kind, one in queue.items():
-        for state in OPEN:
+        for state in Work.OPEN:
             states.add_metric([kind, state], one.states[state])
         failed.add_metric([kind], one.states[Work.State.failed])
         done.add_metric([kind], one.states[Work.State.done])

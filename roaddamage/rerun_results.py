@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from detector.sightings import Sighting as Seen
     from maps.coverage import Way
 
-PICTURES = ("evidence", "crop", "frame")
 TOLD = (
     "begin", "ways", "unseen_ways", "accuracy_m", "reach_m", "light", "metres", "unseen_m", "west", "south", "east", "north",
     "duration_s", "report", "model", "found", "found_new",
@@ -85,7 +84,7 @@ def hand_over(job: Job, staged: Path) -> None:
         os.replace(path, folder / f"{_prefix(job)}{path.name}")
     shutil.rmtree(staged, ignore_errors=True)
     named: set[str] = set()
-    for row in Sighting.objects.filter(drive=job.drive_id).values_list(*PICTURES):
+    for row in Sighting.objects.filter(drive=job.drive_id).values_list(*Sighting.PICTURES):
         named.update(PurePath(name).name for name in row)
     named |= set(RerunChange.objects.filter(of__drive=job.drive_id).values_list("crop", flat=True))
     left = sorted(path.name for path in folder.iterdir() if path.name not in named)
@@ -110,7 +109,8 @@ def _prefix(job: Job) -> str:
 def _named(seen: Seen, job: Job, drive: Drive) -> Seen:
     """As its pictures are called among the drive's."""
     evidence, crop, frame = (
-        f"{_prefix(job)}{name}" if (name := PurePath(getattr(seen, kind)).name) else "" for kind in PICTURES
+        f"{_prefix(job)}{name}" if (name := PurePath(getattr(seen, kind)).name) else ""
+        for kind in Sighting.PICTURES
     )
     return replace(seen, drive=drive.name, evidence=evidence, crop=crop, frame=frame)
 

@@ -13,18 +13,16 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
-from django.utils import timezone
 
 from detector.errors import N_
 from detector.forms import model_name
-from roaddamage.jobs import DELETED, JobError, cancel, put_in
+from roaddamage.jobs import JobError, cancel, check_footage, put_in
 from roaddamage.models import Models
 from roaddamage.problems import problem
 from roaddamage.records.audit import audited
 from roaddamage.records.models import Drive, Job, Rerun, RerunDrive
 from roaddamage.records.models.drives import LONG
 
-OPEN = (Job.State.queued, Job.State.running)
 LATELY = 50
 """Runs that tell how long a metre takes."""
 FEWEST_M = 100.0
@@ -118,9 +116,7 @@ def enqueue_again(drive: Drive, by: User) -> Job:
             row = Drive.objects.select_for_update().get(pk=drive.pk)
             if row.state != Drive.State.done:
                 raise JobError(N_("{drive} was not run yet."), drive=row.name)
-            if row.footage_deleted:
-                day = f"{timezone.localtime(row.footage_deleted):%Y-%m-%d}"
-                raise JobError(DELETED, drive=row.name, day=day)
+            check_footage(row)
             if any(not (settings.WORKSPACE.footage / path).is_file() for path in _paths(row)):
                 raise JobError(N_("{drive}: its footage is not where it was put."), drive=row.name)
             job = Job.objects.create(drive=row, by=by, again=True)
@@ -132,7 +128,7 @@ def enqueue_again(drive: Drive, by: User) -> Job:
 
 def cancel_all(rerun: Rerun, by: User) -> int:
     """Cancel what waits or runs of it; how many drives. What is done stays."""
-    left = Job.objects.filter(rerun_drive__rerun=rerun, state__in=OPEN).select_related("drive")
+    left = Job.objects.filter(rerun_drive__rerun=rerun, state__in=Job.OPEN).select_related("drive")
     count = sum(cancel(job, by) for job in left.order_by("-rerun_drive__place"))
     if count:
         audited(by, "rerun.cancelled", str(rerun.pk), drives=count)
@@ -143,7 +139,7 @@ def go_on(rerun: Rerun, by: User) -> int:
     """Continue it: what was cancelled or failed is run; how many drives. Raises JobError where nothing can be."""
     with transaction.atomic():
         ours = Rerun.objects.select_for_update().get(pk=rerun.pk)
-        left = ours.drives.filter(finished=None).exclude(job__state__in=OPEN).select_related("drive")
+        left = ours.drives.filter(finished=None).exclude(job__state__in=Job.OPEN).select_related("drive")
         count, first = 0, None
         for one in left:
             try:
@@ -167,14 +163,18 @@ def progress_of(rerun: Rerun, rate: float | None) -> Progress:
     for one, state in zip(rows, states, strict=True):
         whole = metres_of(one.drive)
         behind = (
-            whole if one.finished else min(one.job.metres_done, whole) if state in OPEN and one.job else 0.0
+            whole
+            if one.finished
+            else min(one.job.metres_done, whole)
+            if state in Job.OPEN and one.job
+            else 0.0
         )
         done_m += behind
-        left_m += whole - behind if state in OPEN else 0.0
+        left_m += whole - behind if state in Job.OPEN else 0.0
     running = states.count(Job.State.running)
     return Progress(
         drives=len(rows), done=sum(one.finished is not None for one in rows), failed=states.count(Job.State.failed),
-        open=sum(state in OPEN for state in states), running=running, metres=sum(metres_of(one.drive) for one in rows),
+        open=sum(state in Job.OPEN for state in states), running=running, metres=sum(metres_of(one.drive) for one in rows),
         metres_done=done_m, left_s=rate * left_m / max(running, 1) if rate is not None and left_m else None,
     )  # fmt: skip
 

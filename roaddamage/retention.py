@@ -35,8 +35,6 @@ from roaddamage.records.models import (
 from roaddamage.records.models.reruns import RerunDrive
 from roaddamage.records.portions import portions
 
-OPEN = (Job.State.queued, Job.State.running)
-PICTURES = ("evidence", "crop", "frame")
 NO_PICTURES = Q(evidence="", crop="", frame="")
 WEIGHED = 2_000
 """Of so many sightings the pictures are weighed; the others are told to be like them."""
@@ -100,11 +98,11 @@ def before(days: int) -> datetime:
 def old_footage(days: int) -> QuerySet[Drive]:
     """Drives whose footage is over its time."""
     moment = before(days)
-    busy = Job.objects.filter(drive=OuterRef("pk"), state__in=OPEN)
+    busy = Job.objects.filter(drive=OuterRef("pk"), state__in=Job.OPEN)
     # A re-run that ended on the way can be continued; nobody comes back to one that is as old as that.
     to_come = RerunDrive.objects.filter(drive=OuterRef("pk"), finished=None, rerun__at__gte=moment)
     rows = Drive.objects.filter(at__lt=moment, footage_deleted=None, kept_for="")
-    return rows.exclude(state__in=OPEN).exclude(Exists(busy)).exclude(Exists(to_come))
+    return rows.exclude(state__in=Job.OPEN).exclude(Exists(busy)).exclude(Exists(to_come))
 
 
 def old_evidence(days: int) -> QuerySet[Sighting]:
@@ -114,7 +112,7 @@ def old_evidence(days: int) -> QuerySet[Sighting]:
         state=Damage.State.repaired, repaired_at__lt=moment
     )
     unseen = Q(last_seen__lt=moment) | Q(last_seen=None)
-    busy = Job.objects.filter(drive=OuterRef("drive"), state__in=OPEN)
+    busy = Job.objects.filter(drive=OuterRef("drive"), state__in=Job.OPEN)
     return (
         Sighting.objects.filter(
             damage__in=Damage.objects.filter(ended, unseen, shown=False, joined_into=None),
@@ -127,7 +125,7 @@ def old_evidence(days: int) -> QuerySet[Sighting]:
 
 def paths_of(row: dict[str, Any]) -> list[str]:
     """The files of a sighting's pictures, under the workspace."""
-    return [f"{leaving.EVIDENCE}/{row['drive_id']}/{row[kind]}" for kind in PICTURES if row[kind]]
+    return [f"{leaving.EVIDENCE}/{row['drive_id']}/{row[kind]}" for kind in Sighting.PICTURES if row[kind]]
 
 
 def _footage(days: int) -> Due:
@@ -142,7 +140,7 @@ def _evidence(days: int) -> Due:
     told = rows.aggregate(
         count=Count("damage", distinct=True), oldest=Min("damage__last_seen"), newest=Max("damage__last_seen")
     )
-    first = list(rows.values("drive_id", *PICTURES)[:WEIGHED])
+    first = list(rows.values("drive_id", *Sighting.PICTURES)[:WEIGHED])
     weighed = leaving.bytes_of(path for row in first for path in paths_of(row))
     every = rows.count() if len(first) == WEIGHED else len(first)
     return Due("evidence", days, bytes=round(weighed * every / max(len(first), 1)), **told)
@@ -191,7 +189,9 @@ def _delete_evidence(days: int, by: User | None) -> Iterator[tuple[int, int]]:
             Turn.take("counting")  # which writes sightings back as it read them
             list(Damage.objects.select_for_update().filter(pk__in=few).order_by("pk").values_list("pk"))
             rows = list(
-                old_evidence(days).filter(damage__in=few).values("pk", "damage_id", "drive_id", *PICTURES)
+                old_evidence(days)
+                .filter(damage__in=few)
+                .values("pk", "damage_id", "drive_id", *Sighting.PICTURES)
             )
             paths = [path for row in rows for path in paths_of(row)]
             size, gone = leaving.bytes_of(paths), {row["damage_id"] for row in rows}

@@ -18,7 +18,7 @@ from django.utils import timezone
 from detector.errors import N_, RoadDamageError
 from roaddamage.beating import beating
 from roaddamage.faults import AWAY, fault_of, is_away, is_full
-from roaddamage.jobs import JobError, Kind, claim, end, give_up_or_back, hand_back, running_as
+from roaddamage.jobs import JobError, Kind, claim, end, give_up_or_back, hand_back, rows, running_as
 from roaddamage.records.models import Work
 
 BEAT_S = 5.0
@@ -73,6 +73,22 @@ def run(kind: type[Kind], number: int, worker: str, do: Callable[[Kind], None]) 
         _failed(job, error)
     state = kind._default_manager.filter(pk=number).values_list("state", flat=True).first()
     return str(state or "deleted")
+
+
+def to_end(job: Kind) -> Kind | None:
+    """The job's row, locked, to be ended with its results; to be called in the transaction that writes them.
+
+    None where this run has ended it already: a connection that broke at the very end leaves that untold. Raises LostError
+    and CancelledError.
+    """
+    now = rows(job).select_for_update().get(pk=job.pk)
+    if now.worker == job.worker and now.state == Work.State.done:
+        return None
+    if now.worker != job.worker or now.state != Work.State.running:
+        raise LostError
+    if now.cancel_asked:
+        raise CancelledError
+    return now
 
 
 def _failed(job: Work, error: Exception) -> None:

@@ -28,7 +28,7 @@ from roaddamage import gpus
 from roaddamage.jobs import JobError, put_in
 from roaddamage.models import Models
 from roaddamage.records.models import LabelledFrame, Training, Work
-from roaddamage.runs import CancelledError, LostError, go_on, patiently
+from roaddamage.runs import go_on, patiently, to_end
 from roaddamage.training_data import MANIFEST, OWN, gather, own, there
 from training.promotion import Comparison, compare, part_hash, seen_file
 from training.rounds import keep as keep_round
@@ -61,7 +61,7 @@ def begin(by: User, **values: Any) -> Training:
 def again(row: Training, by: User) -> None:
     """Have one that is over go on, or be compared with the model in use now. Raises JobError where it is not over."""
     with transaction.atomic():
-        over = Training.objects.filter(pk=row.pk).exclude(state__in=(Work.State.queued, Work.State.running))
+        over = Training.objects.filter(pk=row.pk).exclude(state__in=Work.OPEN)
         if not over.update(state=Work.State.queued, worker="", attempts=0, cancel_asked=False, problem={}):
             raise JobError(N_("{name} is waiting or running already."), name=row.name)
         put_in(Training.objects.get(pk=row.pk), by)
@@ -205,13 +205,9 @@ def keep(row: Training, told: Comparison, against: str, test: str, found: dict[s
     """Put what came of it into the records, with its end. Raises LostError and CancelledError."""
     results = folder_of(row) / "run" / "yolo" / "results.csv"
     with transaction.atomic():
-        now = Training.objects.select_for_update().get(pk=row.pk)
-        if now.worker == row.worker and now.state == Work.State.done:
+        now = to_end(row)
+        if now is None:
             return
-        if now.worker != row.worker or now.state != Work.State.running:
-            raise LostError
-        if now.cancel_asked:
-            raise CancelledError
         now.state, now.finished, now.stage, now.share, now.left_s = (
             Work.State.done,
             timezone.now(),

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.conf import settings
-from django.utils.timezone import localtime
 
 from detector.drive import Drive as Footage
 from detector.errors import N_, RoadDamageError
@@ -19,7 +18,7 @@ from detector.telemetry.fixes import Fixes
 from detector.trajectory import Trajectory, trajectory_from_fixes
 from detector.video_drive import VideoDrive
 from roaddamage.doubts import doubts_kept
-from roaddamage.jobs import DELETED
+from roaddamage.jobs import FootageGoneError, check_footage
 from roaddamage.probe import Located, facts
 from roaddamage.problems import problem
 from roaddamage.records.models import Drive, FootageFile
@@ -27,10 +26,6 @@ from roaddamage.records.models import Drive, FootageFile
 PREVIEW_POINTS = 600
 MARGIN_S = 180.0
 """Of the track, so much before and after the footage is kept for a person to slide it along."""
-
-
-class FootageGoneError(RoadDamageError):
-    """Files of a drive are not where they were put."""
 
 
 def hints(offset_s: float) -> Hints:
@@ -99,8 +94,7 @@ def _thinned(line: list[list[float]]) -> list[list[float]]:
 
 def footage_of(drive: Drive) -> Footage:
     """A drive's files opened again, as they were recognised. Raises RoadDamageError where they can't be read."""
-    if drive.footage_deleted:
-        raise FootageGoneError(DELETED, drive=drive.name, day=f"{localtime(drive.footage_deleted):%Y-%m-%d}")
+    check_footage(drive)
     kinds, place = FootageFile.Kind, Path(settings.WORKSPACE.footage)
     files = list(drive.files.all())
     footage = [place / file.path for file in files if file.kind == kinds.footage]

@@ -19,7 +19,7 @@ from made_records import made_damage, made_drive
 from roaddamage import leaving, retention, retention_runs
 from roaddamage.configuration import Configuration
 from roaddamage.footage_folder import add_folder
-from roaddamage.jobs import JobError, enqueue
+from roaddamage.jobs import FootageGoneError, JobError, enqueue
 from roaddamage.records.decisions import Decision, decide
 from roaddamage.records.models import (
     AuditEntry,
@@ -35,7 +35,7 @@ from roaddamage.records.models import (
     Sighting,
 )
 from roaddamage.retention_runs import RetentionError, begin, look, next_run, run
-from roaddamage.understanding import FootageGoneError, footage_of
+from roaddamage.understanding import footage_of
 from roaddamage.web import upkeep
 from roaddamage.workspace import Workspace
 

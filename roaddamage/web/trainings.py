@@ -29,8 +29,6 @@ from roaddamage.web.templating import say
 from roaddamage.web.training_form import CURRENT, TrainingForm
 from training.model_card import comparison_rows
 
-OPEN = (Work.State.queued, Work.State.running)
-
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def training_new(request: HttpRequest) -> HttpResponse:
@@ -84,7 +82,7 @@ def _page(request: HttpRequest, row: Training, status: int = 200, **more: Any) -
 
 def _told(row: Training) -> dict[str, Any]:
     last = row.course[-1] if row.course else None
-    return {"row": row, "last": last, "open": row.state in OPEN, "package": DEFAULT_MODEL.stem}
+    return {"row": row, "last": last, "open": row.state in Work.OPEN, "package": DEFAULT_MODEL.stem}
 
 
 def _compared(request: HttpRequest, row: Training) -> dict[str, Any]:
@@ -113,7 +111,7 @@ def training_part(request: HttpRequest, number: int) -> HttpResponse:
     """The part that changes while it runs; the page as a whole once it is over."""
     row = _row(number)
     answer = render(request, "web/training_part.html", _told(row))
-    if row.state not in OPEN:
+    if row.state not in Work.OPEN:
         answer.headers["HX-Refresh"] = "true"
     return answer
 
@@ -149,7 +147,7 @@ def _tried(request: HttpRequest, row: Training, change: Callable[[], object]) ->
 
 def _promote(request: HttpRequest, row: Training) -> None:
     told = comparison_of(row)
-    if row.state in OPEN or told is None:
+    if row.state in Work.OPEN or told is None:
         raise RoadDamageError(N_("It has not been compared with the model in use yet."))
     reason = request.POST.get("reason", "").strip()[:500]
     path = models_of(request).promote_compared(

@@ -161,6 +161,8 @@ class Sighting(Measured):
     where merging put it (`maps.laid_sightings.Laid`).
     """
 
+    PICTURES: ClassVar = ("evidence", "crop", "frame")
+    """Columns that name files among its drive's evidence."""
     drive = models.ForeignKey(Drive, models.CASCADE, related_name="sightings")
     damage = models.ForeignKey(Damage, models.CASCADE, related_name="sightings")
     seen_as = models.ForeignKey(Damage, models.SET_NULL, null=True, related_name="+")

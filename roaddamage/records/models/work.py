@@ -26,6 +26,8 @@ class Work(models.Model):
         failed = "failed", N_("failed")
         cancelled = "cancelled", N_("cancelled")
 
+    OPEN: ClassVar = (State.queued, State.running)
+    """States in which it is not over."""
     NOUN: ClassVar[str]
     """Before the verb in the log: "job" for "job.cancelled"."""
     FRESH: ClassVar[dict[str, Any]] = {}
