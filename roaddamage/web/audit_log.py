@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -18,11 +16,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from detector.errors import N_
-from maps.texts import UTF_8, safe_text
+from maps.texts import UTF_8
 from roaddamage.records.audit import audited
 from roaddamage.records.models import AuditEntry
 from roaddamage.web.audit_details import in_words
 from roaddamage.web.audit_words import ACTIONS
+from roaddamage.web.downloads import csv_line
 from roaddamage.web.templating import say
 
 PAGE = 100
@@ -93,18 +92,12 @@ def audit_csv(request: HttpRequest) -> StreamingHttpResponse:
 
 
 def _lines(rows: QuerySet[AuditEntry]) -> Iterator[bytes]:
-    yield _line([say(heading) for heading in HEADINGS]).encode(UTF_8)
+    yield csv_line([say(heading) for heading in HEADINGS]).encode(UTF_8)
     for row in rows.iterator(CHUNK):
         name = row.by.get_username() if row.by else ""
         moment = timezone.localtime(row.at).isoformat(timespec="seconds")
         what = say(ACTIONS.get(row.action) or row.action)
-        yield _line([moment, name, what, row.action, row.target, in_words(row.details)]).encode()
-
-
-def _line(cells: list[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow([safe_text(cell) for cell in cells])
-    return text.getvalue()
+        yield csv_line([moment, name, what, row.action, row.target, in_words(row.details)]).encode()
 
 
 def _actions() -> list[str]:

@@ -1,13 +1,24 @@
-"""Downloads: files sent a piece at a time, so that a large one takes no memory."""
+"""Downloads: files sent a piece at a time, so that a large one takes no memory; and lines of tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from django.http import Http404, StreamingHttpResponse
 
+from maps.texts import safe_text
+
 PIECE = 2**18
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """A line of a CSV file whose cells no spreadsheet takes for formulas."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow([safe_text(cell) for cell in cells])
+    return text.getvalue()
 
 
 def sent(path: Path, kind: str, name: str = "") -> StreamingHttpResponse:

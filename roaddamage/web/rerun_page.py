@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
@@ -18,14 +16,14 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from detector.classes import CODES
 from detector.errors import N_, RoadDamageError
-from maps.texts import safe_text
+from maps.texts import UTF_8
 from roaddamage import reruns as runs
 from roaddamage.records.audit import audited
 from roaddamage.records.differences import MEANS, added
 from roaddamage.records.models import Rerun, RerunChange, RerunDrive, Review
 from roaddamage.records.models.drives import LONG
 from roaddamage.web.access import who
-from roaddamage.web.downloads import sent
+from roaddamage.web.downloads import csv_line, sent
 from roaddamage.web.evidence import picture_of
 from roaddamage.web.templating import say
 
@@ -167,7 +165,7 @@ def _picture(row: RerunChange) -> Path | None:
 
 
 def _lines(rows: QuerySet[RerunChange]) -> Iterator[bytes]:
-    yield _line([say(heading) for heading in COLUMNS]).encode("utf-8-sig")
+    yield csv_line([say(heading) for heading in COLUMNS]).encode(UTF_8)
     for row in rows.iterator(2_000):
         sides = (row.before, row.after)
         classes = [CODES[side["class_id"]] if side else "" for side in sides]
@@ -175,13 +173,7 @@ def _lines(rows: QuerySet[RerunChange]) -> Iterator[bytes]:
             "" if side.get(name) is None else f"{side[name]:.2f}"
             for name in ("confidence", "length_m", "width_m", "area_m2") for side in sides
         ]  # fmt: skip
-        yield _line([
+        yield csv_line([
             row.of.drive.name, str(row.number), say(Kind(row.kind).label), say(PEOPLE[row.judged]), say(Means(row.means).label) if row.means else "",
             say(N_("yes")) if row.elsewhere else "", *classes, *numbers, row.of.model_before, row.of.model,
         ]).encode()  # fmt: skip
-
-
-def _line(cells: list[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow([safe_text(cell) for cell in cells])
-    return text.getvalue()

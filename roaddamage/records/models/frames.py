@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 
 from detector.errors import N_
+from roaddamage.records.models.added import Added, AddedRows
 from roaddamage.records.models.aside import Aside
 from roaddamage.records.models.damages import Damage, Sighting
 from roaddamage.records.models.decisions import Review
@@ -139,24 +140,17 @@ class FrameChoice(Aside):
         ordering: ClassVar = ["-pk"]
 
 
-class Added(models.QuerySet["FrameChange"]):
-    """Rows that are only ever added."""
-
-    def update(self, **kwargs: Any) -> int:
-        """Raises TypeError."""
-        raise TypeError("a frame's history is never changed")
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        """Raises TypeError."""
-        raise TypeError("a frame's history is never deleted")
+class Changes(AddedRows["FrameChange"]):
+    """The history of frames."""
 
 
-class FrameChange(models.Model):
+class FrameChange(Added):
     """What a person changed in a frame's labels; rows are only ever added.
 
     `before` and `after` hold what changed alone: `whole`, `negatives`, and `boxes` by their uid, None where there was none.
     """
 
+    CALLED = "a frame's history"
     frame = models.ForeignKey(LabelledFrame, models.CASCADE, related_name="changes")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="frame_changes")
     at = models.DateTimeField()
@@ -167,7 +161,7 @@ class FrameChange(models.Model):
     before = models.JSONField()
     after = models.JSONField()
 
-    objects = Added.as_manager()
+    objects = Changes.as_manager()
 
     class Meta:
         ordering: ClassVar = ["pk"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 
+from roaddamage.records.models.added import Added, AddedRows
 from roaddamage.records.models.lengths import NAME
 
 
@@ -20,29 +21,18 @@ class OneTimePassword(models.Model):
     at = models.DateTimeField(auto_now_add=True)
 
 
-class Append(models.QuerySet["AuditEntry"]):
-    """Rows that are only ever added."""
-
-    def update(self, **kwargs: Any) -> int:
-        """Raises TypeError."""
-        raise TypeError("an audit entry is never changed")
-
-    def bulk_update(self, *args: Any, **kwargs: Any) -> int:
-        """Raises TypeError."""
-        raise TypeError("an audit entry is never changed")
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        """Raises TypeError."""
-        raise TypeError("an audit entry is never deleted")
+class Entries(AddedRows["AuditEntry"]):
+    """Entries of the log, until their time is over."""
 
     def forget(self, before: datetime) -> int:
         """Delete what is older than the municipality keeps its log; how many. That is an entry itself."""
         return models.QuerySet.delete(self.filter(at__lt=before))[0]
 
 
-class AuditEntry(models.Model):
+class AuditEntry(Added):
     """Who saw, decided, exported or deleted what, and when; rows are only ever added, until their time is over (`forget`)."""
 
+    CALLED = "an audit entry"
     at = models.DateTimeField(auto_now_add=True, db_index=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="audit_entries")
     """None: the system itself, or nobody who is known."""
@@ -50,17 +40,7 @@ class AuditEntry(models.Model):
     target = models.CharField(max_length=NAME, blank=True)
     details = models.JSONField(default=dict)
 
-    objects = Append.as_manager()
+    objects = Entries.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-at", "-pk"]
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Add it; raises TypeError for one that is there already."""
-        if self.pk is not None:
-            raise TypeError("an audit entry is never changed")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Raises TypeError."""
-        raise TypeError("an audit entry is never deleted")
