@@ -20,7 +20,7 @@ from roaddamage import aside
 from roaddamage.faults import fault_of
 from roaddamage.frame_files import file_of
 from roaddamage.records.audit import audited
-from roaddamage.records.frame_candidates import Waiting, waiting_pictures
+from roaddamage.records.frame_candidates import Waiting, anything_waits, waiting_pictures
 from roaddamage.records.models import FrameChoice, LabelledFrame
 
 MOST_BUDGET = 500
@@ -45,7 +45,7 @@ def start(budget: int, by: User) -> FrameChoice:
         return running
     if not 1 <= budget <= MOST_BUDGET:
         raise ChoiceError(N_("Choose between 1 and {most} pictures."), most=MOST_BUDGET)
-    if not waiting_pictures(1):
+    if not anything_waits():
         raise ChoiceError(
             N_(
                 "There is no picture to choose: nobody's decision is awaited on any of which nothing is known yet."

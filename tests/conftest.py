@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -94,6 +95,12 @@ def free_port() -> Iterator[int]:
         kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         kept.bind(("127.0.0.1", 0))
         yield int(kept.getsockname()[1])
+
+
+def serve_command(folder: Path, port: int, *more: str) -> list[str]:
+    """What starts a server of ours for a workspace."""
+    start = [sys.executable, "-m", "roaddamage", "serve"]
+    return [*start, "--workspace", str(folder), "--port", str(port), *more]
 
 
 def until_served(port: int, process: subprocess.Popen[Any]) -> None:

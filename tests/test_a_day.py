@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import free_port, until, until_served
+from conftest import free_port, serve_command, until, until_served
 from PIL import Image
 
 SETUP = """
@@ -63,17 +63,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     folder = tmp_path / "workspace"
     run(SETUP, folder)
     with free_port() as port:
-        command = [
-            sys.executable,
-            "-m",
-            "roaddamage",
-            "serve",
-            "--workspace",
-            str(folder),
-            "--port",
-            str(port),
-        ]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(serve_command(folder, port), stdout=subprocess.DEVNULL)
         try:
             until_served(port, process)
             yield Served(folder, f"http://127.0.0.1:{port}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from conftest import free_port, until, until_served
+from conftest import free_port, serve_command, until, until_served
 
 SETUP = """
 import sys
@@ -135,17 +135,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     subprocess.run([sys.executable, "-c", SETUP, str(folder)], check=True, env=environment)
     with free_port() as port:
-        command = [
-            sys.executable,
-            "-m",
-            "roaddamage",
-            "serve",
-            "--workspace",
-            str(folder),
-            "--port",
-            str(port),
-        ]
-        process = subprocess.Popen([*command, "--workers", "0"], env=environment, stdout=subprocess.DEVNULL)
+        command = serve_command(folder, port, "--workers", "0")
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         try:
             until_served(port, process)
             yield Server(folder, port)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 from django.conf import settings
 
 from detector.classes import CLASSES
+from roaddamage.records.frames import time_ms
 from roaddamage.records.models import Damage, LabelledFrame, Passage, Sighting
 from roaddamage.records.portions import portions
 from training.doubt import votes_differ
@@ -31,18 +33,15 @@ class Waiting:
     told: float = 0.0
 
 
+def anything_waits() -> bool:
+    """Whether there is any such picture."""
+    return any(True for _ in _undecided())
+
+
 def waiting_pictures(most: int) -> list[Waiting]:
     """The pictures whose proposals' scores are most doubtful, drive by drive, at most so many."""
-    proposed = Sighting.objects.filter(
-        damage__state=Damage.State.proposed, damage__shown=True, outdated=False, frame__gt="", box__isnull=False
-    )  # fmt: skip
-    said = set(LabelledFrame.objects.filter(judged=True).values_list("drive", "time_ms"))
-    names = ("pk", "drive", "drive__name", "time_s", "frame", "damage", "confidence")
     found: dict[tuple[int, int], Waiting] = {}
-    for row in proposed.order_by("-pk").values(*names)[:LATEST]:
-        key = row["drive"], round(row["time_s"] * 1000)
-        if key in said:
-            continue
+    for key, row in _undecided():
         path = settings.WORKSPACE.evidence / str(row["drive"]) / PurePath(row["frame"]).name
         one = found.setdefault(key, Waiting(f"{row['drive__name']}/{row['time_s']:.3f}s", path, row["pk"]))
         one.damages.append(row["damage"])
@@ -52,6 +51,19 @@ def waiting_pictures(most: int) -> list[Waiting]:
     for one in chosen:
         one.told = max(differ.get(number, 0.0) for number in one.damages)
     return sorted(chosen, key=lambda one: one.name)
+
+
+def _undecided() -> Iterator[tuple[tuple[int, int], dict[str, Any]]]:
+    """The latest proposals in pictures of which nothing is said, each with its picture's drive and time in ms."""
+    proposed = Sighting.objects.filter(
+        damage__state=Damage.State.proposed, damage__shown=True, outdated=False, frame__gt="", box__isnull=False
+    )  # fmt: skip
+    said = set(LabelledFrame.objects.filter(judged=True).values_list("drive", "time_ms"))
+    names = ("pk", "drive", "drive__name", "time_s", "frame", "damage", "confidence")
+    for row in proposed.order_by("-pk").values(*names)[:LATEST].iterator():
+        key = row["drive"], time_ms(row["time_s"])
+        if key not in said:
+            yield key, row
 
 
 def _differ(damages: Sequence[int]) -> dict[int, float]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from detector.classes import CLASSES
 from roaddamage.records.decisions import REJECTED_AS
 from roaddamage.records.models import FrameChange, LabelledBox, LabelledFrame, Opinion
+from roaddamage.records.numbers import number_in
 
 LABELLED = ("whole", "part")
 NOT_EXPORTED, EXPORTED = "no", "yes"
@@ -67,12 +68,12 @@ class Frames:
 
 def read(asked: Mapping[str, str]) -> Frames:
     """The filters of an address; what makes no sense is left out."""
-    class_id = _number(asked.get("class", ""))
+    class_id = number_in(asked.get("class", ""))
     return Frames(
         class_id if class_id is not None and class_id < len(CLASSES) else None,
         _one_of(asked.get("rejected", ""), tuple(REJECTED_AS)), _one_of(asked.get("labelled", ""), LABELLED),
-        _day(asked.get("from", "")), _day(asked.get("to", "")), _number(asked.get("drive", "")),
-        _one_of(asked.get("exported", ""), (NOT_EXPORTED, EXPORTED)), _number(asked.get("by", "")), asked.get("twice", "") == "yes",
+        _day(asked.get("from", "")), _day(asked.get("to", "")), number_in(asked.get("drive", "")),
+        _one_of(asked.get("exported", ""), (NOT_EXPORTED, EXPORTED)), number_in(asked.get("by", "")), asked.get("twice", "") == "yes",
     )  # fmt: skip
 
 
@@ -87,10 +88,6 @@ def counts_of(rows: QuerySet[LabelledFrame]) -> dict[str, object]:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), timezone.get_current_timezone())
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) < 13 else None
 
 
 def _one_of(text: str, known: tuple[str, ...]) -> str:

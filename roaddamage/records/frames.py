@@ -127,12 +127,12 @@ def uid_of(frame: LabelledFrame, number: int) -> str:
 
 def frame_of(seen: Sighting) -> LabelledFrame | None:
     """The frame of a sighting's picture, where there is one."""
-    return LabelledFrame.objects.filter(drive=seen.drive_id, time_ms=time_ms_of(seen)).first()
+    return LabelledFrame.objects.filter(drive=seen.drive_id, time_ms=time_ms(seen.time_s)).first()
 
 
-def time_ms_of(seen: Sighting) -> int:
+def time_ms(time_s: float) -> int:
     """By which a sighting's picture is told from the others of its drive."""
-    return round(seen.time_s * 1000)
+    return round(time_s * 1000)
 
 
 def _looked_at(row: Damage) -> LabelledFrame | None:
@@ -149,13 +149,13 @@ def frame_for(seen: Sighting, road: str) -> LabelledFrame | None:
         return known
     # The digest alone: a drive's row can be megabytes.
     digest = Drive.objects.values_list("digest", flat=True).get(pk=seen.drive_id)
-    uid = hashlib.sha256(f"{digest}:{time_ms_of(seen)}".encode()).hexdigest()[:UID_DIGITS]
+    uid = hashlib.sha256(f"{digest}:{time_ms(seen.time_s)}".encode()).hexdigest()[:UID_DIGITS]
     source = settings.WORKSPACE.evidence / str(seen.drive_id) / PurePath(seen.frame).name
     size = frame_files.take_in(source, uid) if source.is_file() else None
     if size is None:
         return None
     return LabelledFrame.objects.create(
-        uid=uid, drive_id=seen.drive_id, time_ms=time_ms_of(seen), width_px=size[0], height_px=size[1], judged=False,
+        uid=uid, drive_id=seen.drive_id, time_ms=time_ms(seen.time_s), width_px=size[0], height_px=size[1], judged=False,
         captured_at=moment(seen.utc_s), road=road,
     )  # fmt: skip
 

@@ -18,6 +18,7 @@ from detector.errors import N_
 from maps.map_data import STATES
 from roaddamage.records.decisions import REJECTED_AS
 from roaddamage.records.models import Damage, Drive, WorkList
+from roaddamage.records.numbers import number_in
 from roaddamage.records.paging import Order, Page, page_of
 from roaddamage.records.selection import (
     NOBODY,
@@ -148,8 +149,7 @@ def _open_lists() -> list[WorkList]:
 
 def _into(request: HttpRequest) -> int | None:
     """The work list that damages are sought for (`list`)."""
-    text = request.GET.get("list", "")
-    return int(text) if text.isdecimal() and len(text) < 13 else None
+    return number_in(request.GET.get("list", ""))
 
 
 def _users() -> list[User]:

@@ -14,6 +14,7 @@ from detector.errors import N_
 from roaddamage.records import decisions, taking_back
 from roaddamage.records.decisions import Decision, DecisionError
 from roaddamage.records.models import Damage, Review
+from roaddamage.records.numbers import number_in
 from roaddamage.records.queue import QUEUES, Asked, waiting
 from roaddamage.records.whole_frames import FrameError, say_whole_of
 from roaddamage.web.templating import say
@@ -110,8 +111,7 @@ def comment(request: HttpRequest, number: int) -> HttpResponse:
 
 def numbered(request: HttpRequest, name: str) -> int | None:
     """A whole number that a form sent; None where it sent none."""
-    text = request.POST.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 13 else None
+    return number_in(request.POST.get(name, ""))
 
 
 def _by(request: HttpRequest) -> User:

@@ -14,6 +14,7 @@ from detector.errors import RoadDamageError
 from roaddamage import frame_choices, frame_exports
 from roaddamage.records.frames import frame_for
 from roaddamage.records.models import FrameChoice, Sighting, Turn
+from roaddamage.records.numbers import number_in
 from roaddamage.web.access import who
 from roaddamage.web.templating import say
 from training.choosing import Reason
@@ -36,8 +37,8 @@ def frames_choose(request: HttpRequest) -> HttpResponse:
     """The form, and what was chosen, the latest in full."""
     frame_choices.give_up_dead()
     rows = FrameChoice.objects.select_related("by")
-    number = request.GET.get("choice", "")
-    row = rows.filter(pk=int(number)).first() if number.isdecimal() and len(number) < 13 else rows.first()
+    number = number_in(request.GET.get("choice", ""))
+    row = rows.first() if number is None else rows.filter(pk=number).first()
     return render(request, "web/frame_choosing.html", {
         "row": row, "shown": _shown(row) if row else [], "rows": rows.defer("chosen")[:SHOWN], "budget": BUDGET,
         "most": frame_choices.MOST_BUDGET, "blind_forms": [(name, frame_exports.FORMS[name]) for name in frame_exports.BLIND],

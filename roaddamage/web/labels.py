@@ -23,6 +23,7 @@ from roaddamage.problems import problem, told
 from roaddamage.records.frame_labels import labels_of
 from roaddamage.records.label_imports import Merged, agreement_of, discard, keep_opinion, merged, read, take
 from roaddamage.records.models import FrameExport, LabelImport, LabelledFrame, Opinion
+from roaddamage.records.numbers import number_in
 from roaddamage.web.access import who
 from roaddamage.web.frame_drawing import Drawn, drawn
 from roaddamage.web.templating import say
@@ -84,8 +85,7 @@ def labels_new(request: HttpRequest) -> HttpResponse:
 
 def _base(text: str) -> tuple[datetime, bool]:
     """When the pictures were exported, and whether without labels: of the export chosen; else now."""
-    number = int(text) if text.isdecimal() and len(text) < 13 else 0
-    row = FrameExport.objects.filter(pk=number, kind__in=TOOLS).only("at", "blind").first()
+    row = FrameExport.objects.filter(pk=number_in(text) or 0, kind__in=TOOLS).only("at", "blind").first()
     return (row.at, row.blind) if row else (timezone.now(), False)
 
 

@@ -9,8 +9,9 @@ from django.views.decorators.http import require_safe
 
 from detector.classes import CLASSES
 from roaddamage.records.audit import audited
-from roaddamage.records.frames import frame_of, judged_as, time_ms_of
+from roaddamage.records.frames import frame_of, judged_as, time_ms
 from roaddamage.records.models import Damage, Drive, FrameChoice
+from roaddamage.records.numbers import number_in
 from roaddamage.records.queue import QUEUES, Asked, waiting
 from roaddamage.records.whole_frames import seen_in
 from roaddamage.web.damage_page import told
@@ -50,7 +51,7 @@ def review(request: HttpRequest) -> HttpResponse:
 
 def chosen_in(text: str) -> list[int] | None:
     """The damages in the pictures of a choice (`roaddamage.frame_choices`), in order; None where it is none."""
-    row = FrameChoice.objects.filter(pk=int(text)).first() if text.isdecimal() and len(text) < 13 else None
+    row = FrameChoice.objects.filter(pk=number_in(text) or 0).first()
     return None if row is None else [number for one in row.chosen for number in one["damages"]]
 
 
@@ -73,7 +74,7 @@ def _picture(row: Damage) -> dict[str, object]:
     best = row.best
     if best is None or not best.frame:
         return {"others": [], "frame": None, "undecided": True}
-    found = [seen for seen in seen_in(best.drive_id, time_ms_of(best)) if seen.damage_id != row.pk]
+    found = [seen for seen in seen_in(best.drive_id, time_ms(best.time_s)) if seen.damage_id != row.pk]
     return {
         "others": [(seen, judged_as(seen.damage)) for seen in found], "frame": frame_of(best),
         "undecided": judged_as(row) is None,
