@@ -11,7 +11,8 @@ from rich.progress import Progress
 from datasets.dataset import Dataset, read_dataset
 from detector.errors import N_, OutputTakenError, Translate
 from roaddamage import gpus, locks
-from training.train import Moved, Settings, train
+from training.epochs import Moved
+from training.train import Settings, train
 
 
 def run_training(data: Path, out: Path, settings: Settings, translate: Translate) -> Path:

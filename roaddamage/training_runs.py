@@ -30,10 +30,11 @@ from roaddamage.models import Models
 from roaddamage.records.models import LabelledFrame, Training, Work
 from roaddamage.runs import go_on, patiently, to_end
 from roaddamage.training_data import MANIFEST, OWN, gather, own, there
+from training.epochs import Moved, course
 from training.promotion import Comparison, compare, part_hash, seen_file
 from training.rounds import keep as keep_round
 from training.rounds import round_of
-from training.train import Moved, Settings, course, let_go, train
+from training.train import Settings, let_go, train
 
 if TYPE_CHECKING:
     from training.evaluate import Looked
@@ -151,7 +152,6 @@ def _moves(row: Training, stage: str) -> Callable[[int, int], None]:
 
 def _watch(row: Training, device: gpus.Lent) -> Callable[[Moved], bool]:
     """What is told of each batch; whether to end there, as the budget of time is spent."""
-    results = folder_of(row) / "run" / "yolo" / "results.csv"
     begun = told_at = time.monotonic()
     spent_before, first, epoch = row.spent_s, 0.0, 0
 
@@ -172,11 +172,16 @@ def _watch(row: Training, device: gpus.Lent) -> Callable[[Moved], bool]:
             budget_s = row.budget_min * 60 - spent_s if row.budget_min else None
             if left_s is not None and budget_s is not None:
                 left_s = max(min(left_s, budget_s), 0.0)
-            so_far = [[one.epoch, one.box_loss, one.ap50] for one in course(results)]
-            go_on(row, stage=Stage.train, share=share, left_s=left_s, spent_s=spent_s, course=so_far)
+            go_on(row, stage=Stage.train, share=share, left_s=left_s, spent_s=spent_s, course=_course(row))
         return bool(row.budget_min) and spent_s > (row.budget_min or 0) * 60
 
     return watch
+
+
+def _course(row: Training) -> list[list[float]]:
+    """Epoch, loss of boxes and AP50 on the val part, of each epoch that is over."""
+    results = folder_of(row) / "run" / "yolo" / "results.csv"
+    return [[one.epoch, one.box_loss, one.ap50] for one in course(results)]
 
 
 def _compared(row: Training, model: Path, dataset: Dataset, device: gpus.Lent) -> tuple[Comparison, str]:
@@ -203,7 +208,6 @@ def _compared(row: Training, model: Path, dataset: Dataset, device: gpus.Lent) -
 
 def keep(row: Training, told: Comparison, against: str, test: str, found: dict[str, Any]) -> None:
     """Put what came of it into the records, with its end. Raises LostError and CancelledError."""
-    results = folder_of(row) / "run" / "yolo" / "results.csv"
     with transaction.atomic():
         now = to_end(row)
         if now is None:
@@ -215,6 +219,6 @@ def keep(row: Training, told: Comparison, against: str, test: str, found: dict[s
             1.0,
             None,
         )
-        now.course = [[one.epoch, one.box_loss, one.ap50] for one in course(results)]
+        now.course = _course(row)
         now.promotable, now.against, now.test_sha256, now.round = told.promotable, against, test, found
         now.save()

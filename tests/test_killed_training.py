@@ -19,7 +19,8 @@ from roaddamage import gpus, locks
 from roaddamage.train import run_training
 from training import checkpoints
 from training import train as training
-from training.train import Settings, epochs_done, train
+from training.epochs import epochs_done
+from training.train import Settings, train
 
 SETTINGS = Settings(model="yolov5n", epochs=2, image_px=64, batch=4, more={"workers": 0})
 

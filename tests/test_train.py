@@ -15,9 +15,10 @@ from labelled_pictures import rendered
 from datasets.dataset import Dataset, DatasetError
 from detector.errors import ModelError, OutputTakenError
 from detector.model import Model
+from training.epochs import Moved, epochs_done
 from training.logs import LogError
 from training.promotion import seen_file
-from training.train import Moved, SettingError, Settings, data_hash, epochs_done, train
+from training.train import SettingError, Settings, data_hash, train
 
 TINY = Settings(model="yolov5n", epochs=1, image_px=96, batch=4, more={"workers": 0})
 

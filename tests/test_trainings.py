@@ -31,7 +31,7 @@ from roaddamage.runs import run
 from roaddamage.training_runs import again, begin, comparison_of, folder_of, run_training
 from roaddamage.workers import Worker
 from roaddamage.workspace import Workspace
-from training.train import Moved
+from training.epochs import Moved
 
 pytestmark = pytest.mark.django_db
 JAPANESE = translation("ja")

@@ -23,9 +23,10 @@ from detector.classes import CODES
 from detector.model import Model, checked_yolo
 from detector.reliability import write_reliability
 from detector.ultralytics_quiet import prepare
+from training.epochs import epochs_done
 from training.promotion import seen_file, write_seen
 from training.reliability import fit_on, labelled
-from training.train import Settings, epochs_done, quick_on_cpu, start
+from training.train import Settings, quick_on_cpu, start
 
 HELD_OUT = re.compile(
     r"br_\d+_DF_(080|060)_"  # two whole roads
