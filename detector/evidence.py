@@ -1,13 +1,17 @@
-"""Evidence pictures: the frame with its box, and a clean crop, written as each track ends.
+"""Evidence pictures: the frame with its box, and a clean crop, masked and written as each track ends.
 
-Every picture that leaves the pipeline leaves through `write_evidence`, so that masking has one
-place to stand.
+Every picture that leaves the pipeline leaves through `Writer`, which masks it first (`detector.masking`). It does so
+beside the pipeline, a few pictures behind it.
 """
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 import cv2
 import numpy as np
@@ -15,10 +19,14 @@ from numpy.typing import NDArray
 
 from detector.classes import CLASSES
 from detector.errors import N_, OutputError
+from detector.masking import Masked, Masker
 from detector.tracking import Footprint
 
 FRAME_WIDTH_PX = 1280
 JPEG_QUALITY = 85
+BEHIND = 6
+"""So many pictures may wait to be masked; then the pipeline waits for them, as each holds a frame's memory."""
+HATCH_PX = 12
 
 
 @dataclass(frozen=True)
@@ -34,18 +42,63 @@ class Evidence:
     box: tuple[float, float, float, float]
 
 
-def write_evidence(
-    folder: Path, name: str, seen: Footprint, class_id: int, *, frame: bool = False
-) -> Evidence:
-    """Write `name`.jpg (box drawn), `name`-crop.jpg and, where asked for, `name`-frame.jpg.
+class Writer(AbstractContextManager["Writer"]):
+    """Writes the evidence of a drive's sightings into a folder; `frames`: also each whole picture without its box."""
 
-    Raises OutputError where they can't be written.
+    def __init__(self, folder: Path, masker: Masker, *, frames: bool = False) -> None:
+        self._folder, self._masker, self._frames = folder, masker, frames
+        self._pool = ThreadPoolExecutor(1)
+        self._room = threading.BoundedSemaphore(BEHIND)
+        self._written: list[Future[Evidence]] = []
+        self._last: tuple[int, Masked] | None = None
+
+    def put(self, name: str, seen: Footprint, class_id: int) -> None:
+        """Have `name`.jpg (box drawn), `name`-crop.jpg and, where asked for, `name`-frame.jpg written.
+
+        Raises OutputError where one of the last could not be: a full disk ends a drive soon.
+        """
+        for one in self._written[-BEHIND - 1 :]:
+            if one.done():
+                one.result()
+        self._room.acquire()
+        future = self._pool.submit(self._write, name, seen, class_id)
+        future.add_done_callback(lambda _: self._room.release())
+        self._written.append(future)
+
+    def written(self) -> list[Evidence]:
+        """What was put, in order, once all of it is written.
+
+        Raises OutputError where a picture can't be.
+        """
+        return [one.result() for one in self._written]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _write(self, name: str, seen: Footprint, class_id: int) -> Evidence:
+        if (
+            self._last is None or self._last[0] != seen.frame.index
+        ):  # damages of one frame end one after another
+            self._last = seen.frame.index, self._masker.masked(seen.frame.image)
+        return write_evidence(self._folder, name, self._last[1], seen.xyxy, class_id, frame=self._frames)
+
+
+def write_evidence(
+    folder: Path, name: str, masked: Masked, xyxy: NDArray[np.float64], class_id: int, *, frame: bool = False
+) -> Evidence:
+    """Write `name`.jpg (box drawn), `name`-crop.jpg and, where asked for, `name`-frame.jpg of a masked picture.
+
+    Where a mask lies over the damage, it is hatched. `xyxy` (4,) is the damage's box, px. Raises OutputError where they
+    can't be written.
     """
-    image = seen.frame.image
-    x1, y1, x2, y2 = _inside(seen.xyxy, image.shape)
+    image = masked.image
+    x1, y1, x2, y2 = box = _inside(xyxy, image.shape)
     margin = max(20, round(0.25 * max(x2 - x1, y2 - y1)))
-    crop = image[max(y1 - margin, 0) : y2 + margin, max(x1 - margin, 0) : x2 + margin]
-    boxed = image.copy()
+    hatched = _hatched(masked, box)
+    crop = hatched[max(y1 - margin, 0) : y2 + margin, max(x1 - margin, 0) : x2 + margin]
+    boxed = hatched.copy()
     colour = tuple(int(CLASSES[class_id].colour[i : i + 2], 16) for i in (1, 3, 5))
     thick = max(2, round(image.shape[1] / 400))
     cv2.rectangle(boxed, (x1, y1), (x2, y2), (255, 255, 255), thick + 2)
@@ -58,6 +111,17 @@ def write_evidence(
         _write(folder / whole, _fitted(image))
     height, width = image.shape[:2]
     return Evidence(*names, whole, (x1 / width, y1 / height, x2 / width, y2 / height))
+
+
+def _hatched(masked: Masked, box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    """The picture with lines where a mask covers part of the box: what is missing there is no road."""
+    made = masked.image.copy()
+    for left, top, right, bottom in masked.xyxy.tolist():
+        x1, y1, x2, y2 = max(left, box[0]), max(top, box[1]), min(right, box[2]), min(bottom, box[3])
+        if x1 < x2 and y1 < y2:
+            row, column = np.mgrid[y1:y2, x1:x2]
+            made[y1:y2, x1:x2][(row + column) % HATCH_PX < 2] = 255
+    return made
 
 
 def _fitted(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -19,9 +19,10 @@ from detector.camera import Camera, camera_for
 from detector.coverage import Coverage, common, without
 from detector.drive import Drive
 from detector.errors import N_, FootageError, TelemetryError
-from detector.evidence import write_evidence
+from detector.evidence import Writer
 from detector.horizon import WORK_WIDTH_PX, find_vanishing_point
 from detector.lenses import Lens
+from detector.masking import masker
 from detector.model import Detections, Model
 from detector.orientation import astray
 from detector.reliability import Reliability
@@ -80,7 +81,10 @@ class Progress:
 
 @dataclass
 class Meter:
-    """Counts and seconds of one drive, by stage (`decode`, `inspect`, `model`, `camera`, `track`)."""
+    """Counts and seconds of one drive, by stage (`decode`, `inspect`, `model`, `camera`, `track`, `mask`).
+
+    `mask` is how long the pictures' masking was waited for at the end; it goes on beside the others.
+    """
 
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     frames_judged: int = 0
@@ -144,7 +148,7 @@ def detect_drive(
     """Run one drive through the pipeline; evidence pictures land in the folder `evidence`.
 
     Raises FootageError or TelemetryError where the drive can't be used, OutputError where a picture
-    can't be written, ModelError where the device gives up.
+    can't be written, ModelError where the device gives up, or pictures can't be masked.
     """
     meter = Meter()
     started = time.perf_counter()
@@ -164,28 +168,32 @@ def detect_drive(
     tracker, sightings = Tracker(camera), list[Sighting]()
     coverage = Coverage(max(float(trajectory.time_s[0]), 0.0), begin_m)
 
-    def keep(tracks: Iterable[Track]) -> None:
-        for track in tracks:
-            number = f"{drive.name}-{len(sightings) + 1:04d}"
-            sighting = sighting_of(track, drive.name, trajectory, model.name, model.reliability)
-            shown = write_evidence(
-                evidence, number, track.looked_best, track.class_id, frame=options.keep_frames
-            )
-            sightings.append(
-                replace(sighting, evidence=shown.picture, crop=shown.crop, frame=shown.frame, box=shown.box)
-            )
-
     frames = meter.timed("decode", drive.frames(trajectory, options.every_m, model.device))
     clear = _clear(frames, trajectory, coverage, meter)
-    for frame, detections in _detections(clear, model, options, meter):
-        pose = trajectory.at(frame.time_s)
+    with Writer(evidence, masker(), frames=options.keep_frames) as pictures:
+
+        def keep(tracks: Iterable[Track]) -> None:
+            for track in tracks:
+                sightings.append(sighting_of(track, drive.name, trajectory, model.name, model.reliability))
+                pictures.put(f"{drive.name}-{len(sightings):04d}", track.looked_best, track.class_id)
+
+        for frame, detections in _detections(clear, model, options, meter):
+            pose = trajectory.at(frame.time_s)
+            with meter.stage("track"):
+                keep(tracker.update(frame, pose, detections))
+            on_progress(
+                Progress(
+                    meter.frames_judged, pose.distance_m - begin_m, metres, time.perf_counter() - started
+                )
+            )
         with meter.stage("track"):
-            keep(tracker.update(frame, pose, detections))
-        on_progress(
-            Progress(meter.frames_judged, pose.distance_m - begin_m, metres, time.perf_counter() - started)
-        )
-    with meter.stage("track"):
-        keep(tracker.finish())
+            keep(tracker.finish())
+        with meter.stage("mask"):
+            shown = pictures.written()
+    sightings = [
+        replace(one, evidence=seen.picture, crop=seen.crop, frame=seen.frame, box=seen.box)
+        for one, seen in zip(sightings, shown, strict=True)
+    ]
     if not meter.frames_judged and not coverage.frames and metres > options.every_m:
         raise FootageError(N_("{path}: no picture along the way could be decoded."), path=drive.path)
     return DriveResult(

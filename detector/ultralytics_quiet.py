@@ -26,8 +26,7 @@ def prepare() -> None:
     # A checkpoint is a pickle: only the known model classes may come out of it.
     os.environ["ULTRALYTICS_SAFE_LOAD"] = "true"
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # OpenVINO's converter reports its use to its makers unless this package can't be imported.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    no_telemetry()
     from ultralytics import settings as ultralytics_settings
 
     wanted = {"sync": False, "datasets_dir": settings, **dict.fromkeys(REPORTING, False)}
@@ -37,6 +36,11 @@ def prepare() -> None:
     from ultralytics.utils import patches
 
     patches._pil_plugins_registered = True
+
+
+def no_telemetry() -> None:
+    """Keep OpenVINO's converter from reporting its use to its makers: it does unless a package can't be imported."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 def talkative() -> list[str]:

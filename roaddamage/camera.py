@@ -13,6 +13,7 @@ from detector.drive import Drive
 from detector.errors import N_, RoadDamageError, TelemetryError, Translate
 from detector.footage import Refused, find_drives
 from detector.grid import with_grid
+from detector.masking import masker
 from detector.pipeline import LOOKS, Options, find_camera
 from detector.trajectory import Trajectory, trajectory_from_fixes
 
@@ -41,7 +42,10 @@ def write_grids(
         size = (WIDTH_PX, round(WIDTH_PX * look.shape[0] / look.shape[1]))
         scaled = camera.resized(*size)
         picture = with_grid(
-            np.asarray(cv2.resize(look, size, interpolation=cv2.INTER_CUBIC), np.uint8), scaled
+            masker()
+            .masked(np.asarray(cv2.resize(look, size, interpolation=cv2.INTER_CUBIC), np.uint8))
+            .image,
+            scaled,
         )
         path = out.with_stem(f"{out.stem}-{drive.name}") if written else out
         done = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]

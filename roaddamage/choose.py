@@ -20,6 +20,7 @@ from datasets.likeness import picture_hash
 from detector.drive import Drive
 from detector.errors import N_, FootageError, Translate
 from detector.footage import Refused, find_drives
+from detector.masking import masker
 from detector.model import Model
 from detector.video import SUFFIXES as VIDEO_SUFFIXES
 from detector.visibility import Inspector
@@ -166,12 +167,14 @@ def _write_pictures(stage: Path, source: Source, wanted: list[str], model: Model
         file = source.pictures.get(one.name)
         name = f"{rank[one.name]:04d}_{_safe(one.name)}{file.suffix.lower() if file else '.jpg'}"
         path = stage / "images" / name
-        if file:
+        masked = masker().masked(one.image)
+        if file and not len(masked.kind):
             shutil.copyfile(file, path)
         else:
-            Image.fromarray(one.image).save(path, quality=JPEG_QUALITY)
+            path = path.with_suffix(".jpg")
+            Image.fromarray(masked.image).save(path, quality=JPEG_QUALITY)
         picture = Picture(
-            name, width, height, drive=one.sequence, source=one.sequence or "pictures",
+            path.name, width, height, drive=one.sequence, source=one.sequence or "pictures",
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(), phash=picture_hash(one.image),
             xyxy=np.clip(found.xyxy / [width, height, width, height], 0, 1), class_id=found.class_id, proposed=True,
         )  # fmt: skip

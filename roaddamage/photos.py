@@ -1,4 +1,4 @@
-"""Photos that repair crews take: looked at, made anew without what a camera writes into them, and kept.
+"""Photos that repair crews take: looked at, masked, made anew without what a camera writes into them, and kept.
 
     WORKSPACE/photos/LIST/STOP-RANDOM.jpg
 
@@ -14,10 +14,12 @@ import warnings
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 from django.conf import settings
 from PIL import Image, ImageOps
 
 from detector.errors import N_, RoadDamageError
+from detector.masking import masker
 from roaddamage.records.models import Stop
 
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -85,9 +87,7 @@ def _opened(file: IO[bytes]) -> Image.Image:
     except Exception as error:  # broken files make Pillow raise many kinds
         raise PhotoError(N_("This is no photo that can be read. JPEG, PNG and WebP are known.")) from error
     upright.thumbnail((SIDE_PX, SIDE_PX))
-    bare = Image.new("RGB", upright.size)
-    bare.paste(upright)
-    return bare
+    return Image.fromarray(masker().masked(np.asarray(upright)).image)
 
 
 def _check(picture: Image.Image) -> None:

@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_POST
 
 from detector.errors import N_, RoadDamageError
+from detector.masking import masker
 from detector.telemetry.clock import Tie
 from maps import basemap
 from maps.basemap_layer import EMBEDDED_BYTES
@@ -90,7 +91,7 @@ def drive_cancel(request: HttpRequest, number: int) -> HttpResponse:
 
 @require_GET
 def drive_frame(request: HttpRequest, number: int) -> HttpResponse:
-    """One picture of a drive, `t` seconds since it began, reduced."""
+    """One picture of a drive, `t` seconds since it began, reduced and masked."""
     row = get_object_or_404(Drive, pk=number)
     try:
         time_s = min(max(float(request.GET.get("t", "0")), 0.0), max(row.duration_s - 0.2, 0.0))
@@ -107,7 +108,8 @@ def drive_frame(request: HttpRequest, number: int) -> HttpResponse:
     small = cv2.resize(
         frame.image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA
     )
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
+    shown = masker().masked(np.asarray(small, np.uint8)).image
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(shown, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
     if not done:
         raise Http404
     audited(request.user, "drive.frame_seen", row.name, time_s=round(time_s, 1))

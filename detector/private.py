@@ -1,0 +1,205 @@
+"""What shows a person: faces and number plates in a picture, found by two small networks.
+
+CenterFace (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019; MIT) tells for each
+fourth pixel how likely it is a face's middle. The plate detector (zeusees' License-Plate-Detector; Apache 2.0) is a
+RetinaFace (Deng et al., 2020) with anchors. They come with the package, and are run with the content that is known here
+or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.errors import N_, ModelError
+from detector.ultralytics_quiet import no_telemetry
+
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+WEIGHTS = Path(__file__).parent / "weights"
+HEIGHT_PX, WIDTH_PX = 736, 1280
+"""The part of a picture that the networks look at at once; multiples of their coarsest stride, 32."""
+OVERLAP_PX = 192
+"""By so much such parts lie over one another: what is smaller is whole in one of them."""
+SAME_IOU = 0.4
+"""Boxes of a kind that overlap more than this are one."""
+
+
+class Kind(StrEnum):
+    """What shows a person."""
+
+    face = N_("face")
+    plate = N_("number plate")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What shows a person in one picture: `xyxy` (n, 4) px, `kind` (n,) and `score` (n,) from 0 to 1."""
+
+    xyxy: Floats
+    kind: tuple[Kind, ...]
+    score: Floats
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+
+@dataclass(frozen=True)
+class _Network:
+    """A network's file and the SHA-256 of its content, what it is given, and what its answer says: boxes and scores."""
+
+    file: str
+    sha256: str
+    given: Callable[[Image], Floats]
+    boxes: Callable[[list[Floats]], tuple[Floats, Floats]]
+
+
+def _rgb(image: Image) -> Floats:
+    return image.astype(np.float32).transpose(2, 0, 1)[None]
+
+
+def _bgr_centred(image: Image) -> Floats:
+    """As RetinaFace was taught: blue first, less the mean colour of its pictures."""
+    return (image[..., ::-1].astype(np.float32) - (104, 117, 123)).astype(np.float32).transpose(2, 0, 1)[None]
+
+
+def _middles(answer: list[Floats]) -> tuple[Floats, Floats]:
+    """CenterFace: a score, the logarithms of height and width, and the middle's offset, for each fourth pixel."""
+    score, size, offset = answer[0][0, 0], answer[1][0], answer[2][0]
+    row, column = np.nonzero(score > 0.05)
+    height, width = np.exp(size[:, row, column]) * 4
+    y, x = (np.stack([row, column]) + offset[:, row, column] + 0.5) * 4
+    boxes = np.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], 1)
+    return boxes.astype(np.float32), score[row, column]
+
+
+def _anchored(answer: list[Floats]) -> tuple[Floats, Floats]:
+    """RetinaFace: shifts of anchors in tenths of their size, and the logarithms of their sizes' ratios in fifths."""
+    shift, score, anchor = answer[0][0], answer[1][0, :, 1], _anchors()
+    wanted = score > 0.05
+    shift, anchor = shift[wanted], anchor[wanted]
+    middle = anchor[:, :2] + shift[:, :2] * 0.1 * anchor[:, 2:]
+    half = anchor[:, 2:] * np.exp(shift[:, 2:] * 0.2) / 2
+    return np.concatenate([middle - half, middle + half], 1).astype(np.float32), score[wanted]
+
+
+@cache
+def _anchors() -> Floats:
+    """Middles and sizes in pixels, two a cell of three grids, (n, 4)."""
+    rows = []
+    for step, sizes in ((8, (24, 48)), (16, (96, 192)), (32, (384, 768))):
+        y, x = np.mgrid[: -(-HEIGHT_PX // step), : -(-WIDTH_PX // step)]
+        middles = np.repeat(np.stack([x, y], -1).reshape(-1, 2) + 0.5, len(sizes), 0) * step
+        side = np.tile(sizes, x.size)
+        rows.append(np.column_stack([middles, side, side]))
+    return np.concatenate(rows).astype(np.float32)
+
+
+NETWORKS = {
+    Kind.face: _Network(
+        "centerface.onnx", "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc", _rgb, _middles
+    ),
+    Kind.plate: _Network(
+        "clp_det.onnx", "1bb07d364ba3b1cca8c27176d3ea6b5997b6264dea8c9304e092c618b112d5f0", _bgr_centred, _anchored
+    ),
+}  # fmt: skip
+
+
+class PrivateDetector:
+    """Both networks, ready to look at pictures on the CPU."""
+
+    def __init__(self, weights: Path = WEIGHTS) -> None:
+        """Raises ModelError where a network's file is missing, or is not the one whose misses were measured."""
+        no_telemetry()
+        import openvino
+
+        self._runs: dict[Kind, Any] = {}
+        core = openvino.Core()
+        for kind, network in NETWORKS.items():
+            content = _read(weights / network.file, network.sha256)
+            model = core.read_model(content, b"")
+            model.reshape({model.input(0): [1, 3, HEIGHT_PX, WIDTH_PX]})
+            told = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+            self._runs[kind] = core.compile_model(model, "CPU", told)
+
+    def look(self, image: Image, scale: float, kind: Kind, least: float) -> tuple[Floats, Floats]:
+        """Boxes (n, 4) in the picture's own pixels and scores (n,) of at least `least`, seen at that scale.
+
+        `image` is (H, W, 3) uint8 RGB, of any size.
+        """
+        found = [np.empty((0, 5), np.float32)]
+        for part, left, top in _parts(image, scale):
+            network = NETWORKS[kind]
+            answer = self._runs[kind](network.given(part))
+            boxes, score = network.boxes([answer[output] for output in self._runs[kind].outputs])
+            boxes = (boxes + np.array([left, top, left, top], np.float32)) / scale
+            found.append(np.column_stack([boxes, score])[score >= least].astype(np.float32))
+        rows = np.concatenate(found)
+        height, width = image.shape[:2]
+        edges = np.array([width, height, width, height], np.float32)
+        boxes = np.clip(rows[:, :4], 0, edges)
+        there = (boxes[:, :2] < boxes[:, 2:]).all(1)
+        return boxes[there], rows[there, 4]
+
+
+def _read(path: Path, sha256: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            N_(
+                "{path} can't be read ({reason}), and without it no picture is written: faces and number plates would show. Install the program again."
+            ),
+            path=path,
+            reason=error.strerror,
+        ) from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ModelError(
+            N_(
+                "{path} is not the file that came with the program, and without it no picture is written: faces and number plates would show. Install the program again."
+            ),
+            path=path,
+        )
+    return content
+
+
+def _parts(image: Image, scale: float) -> Iterator[tuple[Image, int, int]]:
+    """Parts of a picture seen at a scale, filled up with grey, each with the place of its left upper corner there."""
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    for top in _begins(height, HEIGHT_PX):
+        for left in _begins(width, WIDTH_PX):
+            box = np.array([left, top, min(left + WIDTH_PX, width), min(top + HEIGHT_PX, height)])
+            x1, y1 = np.floor(box[:2] / scale).astype(int)
+            x2, y2 = np.ceil(box[2:] / scale).astype(int)
+            size = (int(box[2] - box[0]), int(box[3] - box[1]))
+            part = np.full((HEIGHT_PX, WIDTH_PX, 3), 114, np.uint8)
+            seen = image[y1:y2, x1:x2]
+            part[: size[1], : size[0]] = (
+                seen if seen.shape[1::-1] == size else cv2.resize(seen, size, interpolation=how)
+            )
+            yield part, left, top
+
+
+def _begins(length: int, part: int) -> list[int]:
+    """Where parts begin so that they cover a length, evenly."""
+    if length <= part:
+        return [0]
+    count = -(-(length - OVERLAP_PX) // (part - OVERLAP_PX))
+    return [round(float(begin)) for begin in np.linspace(0, length - part, count)]
+
+
+def distinct(boxes: Floats, scores: Floats) -> NDArray[np.intp]:
+    """Which boxes to keep of those that lie over one another: the likeliest of each (non-maximum suppression)."""
+    wide = np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+    return np.asarray(cv2.dnn.NMSBoxes(wide.tolist(), scores.tolist(), 0.0, SAME_IOU), np.intp).reshape(-1)
