@@ -9,6 +9,7 @@ or not at all.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -124,6 +125,10 @@ class PrivateDetector:
         import openvino
 
         self._runs: dict[Kind, Any] = {}
+        self._turn = threading.Lock()
+        self._turn = (
+            threading.Lock()
+        )  # a compiled network holds one request at a time, and its answer until the next
         core = openvino.Core()
         for kind, network in NETWORKS.items():
             content = _read(weights / network.file, network.sha256)
@@ -139,9 +144,10 @@ class PrivateDetector:
         """
         found = [np.empty((0, 5), np.float32)]
         for part, left, top in _parts(image, scale):
-            network = NETWORKS[kind]
-            answer = self._runs[kind](network.given(part))
-            boxes, score = network.boxes([answer[output] for output in self._runs[kind].outputs])
+            network, run = NETWORKS[kind], self._runs[kind]
+            with self._turn:
+                answer = run(network.given(part))
+                boxes, score = network.boxes([answer[output] for output in run.outputs])
             boxes = (boxes + np.array([left, top, left, top], np.float32)) / scale
             found.append(np.column_stack([boxes, score])[score >= least].astype(np.float32))
         rows = np.concatenate(found)

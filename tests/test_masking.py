@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -221,3 +222,10 @@ def test_made_pictures_know_what_is_in_them() -> None:
     for box in one.xyxy.round().astype(int):
         x1, y1, x2, y2 = box
         assert (one.image[y1:y2, x1:x2] != one.clean[y1:y2, x1:x2]).mean() > 0.5
+
+
+def test_several_threads_mask_at_once() -> None:
+    picture, box = with_face((400, 200))
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(masker().masked, [picture, street()] * 4))
+    assert [one.share_of(box) > 0.9 for one in made] == [True, False] * 4
