@@ -73,7 +73,10 @@ def make(number: int) -> None:
         file_of(row).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".part-", dir=file_of(row).parent) as place:
             _write(row, Path(place))
-        aside.end(FrameExport, number, State.done, bytes=file_of(row).stat().st_size, left_out=row.left_out)
+        size = file_of(row).stat().st_size
+        if not aside.end(FrameExport, number, State.done, bytes=size, left_out=row.left_out):
+            file_of(row).unlink(missing_ok=True)  # given up meanwhile: a picture in it was erased
+            return
         for some in portions(row.frames):
             LabelledFrame.objects.filter(pk__in=some).update(exported=row.at)
     except Exception as error:

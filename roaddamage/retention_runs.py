@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from detector.errors import N_, RoadDamageError
-from roaddamage import leaving
+from roaddamage import erasing
 from roaddamage.beating import beating
 from roaddamage.faults import fault_of
 from roaddamage.problems import problem
@@ -63,7 +63,7 @@ def _night_after(moment: datetime) -> datetime:
 
 def look() -> None:
     """What the server does now and then: go on with what was cut short, announce, or delete where it is time."""
-    leaving.remove()
+    erasing.finish()
     if not deletes():
         return
     last = Retention.objects.first()

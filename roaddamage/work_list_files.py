@@ -19,7 +19,7 @@ from detector.errors import N_, Translate
 from maps.pdf import font_file, quiet, weasyprint, write_pdf
 from maps.pictures import small_picture
 from maps.texts import UTF_8, printable, safe_text
-from roaddamage.records.models import Damage, Stop, WorkList
+from roaddamage.records.models import Damage, Erased, Stop, WorkList
 from roaddamage.web.evidence import picture_of
 from roaddamage.web.small_map import ways_around
 from roaddamage.whereabouts import on_road
@@ -100,7 +100,8 @@ def told(work_list: WorkList) -> list[object]:
     row = WorkList.objects.filter(pk=work_list.pk).values().get()
     stops = work_list.stops.values_list("pk", "place", "done", "note", "damage", "damage__version")
     damages = Damage.objects.filter(stops__work_list=work_list).order_by("pk")
-    return [row, list(stops), list(damages.values("pk", "best", *PRINTED))]
+    erased = Erased.objects.filter(drive__sightings__damage__stops__work_list=work_list)
+    return [row, list(stops), list(damages.values("pk", "best", *PRINTED)), erased.distinct().count()]
 
 
 def as_pdf(

@@ -54,7 +54,7 @@ def _told(
     keys = sorted(frames.values_list("pk", flat=True) if isinstance(frames, QuerySet) else frames)
     beside = ("boxes",) if moment is None else ("boxes", "changes")
     for some in portions(keys):
-        rows = LabelledFrame.objects.filter(pk__in=some).select_related("drive").defer(
+        rows = LabelledFrame.objects.filter(pk__in=some, erased=None).select_related("drive").defer(
             "drive__ways", "drive__unseen_ways", "drive__preview", "drive__report", "drive__understood"
         )  # fmt: skip
         for frame in rows.prefetch_related(*beside).order_by("pk"):

@@ -24,6 +24,7 @@ from roaddamage.records.frame_labels import Area, Labels, changes_between, label
 from roaddamage.records.models import (
     Damage,
     Drive,
+    Erasure,
     FrameChange,
     LabelImport,
     LabelledBox,
@@ -162,12 +163,14 @@ def frame_for(seen: Sighting, road: str) -> LabelledFrame | None:
 
 def put(
     frame: LabelledFrame, labels: Labels, by: User, *, review: Review | None = None, taken_from: LabelImport | None = None,
-    of: dict[str, tuple[Damage | None, Sighting | None]] | None = None,
+    erasure: Erasure | None = None, of: dict[str, tuple[Damage | None, Sighting | None]] | None = None,
 ) -> bool:  # fmt: skip
     """Have a frame say this from now on, and keep who changed what; whether anything changed.
 
-    `of` are the damage and sighting of areas that are new, by their uid.
+    Of one whose picture was erased nothing is said any more. `of` are the damage and sighting of areas that are new, by their uid.
     """
+    if frame.erased and labels.said:
+        return False
     rows = {box.uid: box for box in frame.boxes.all()}
     before, after = changes_between(labels_of(frame, rows.values()), labels)
     if not before and not after:
@@ -186,8 +189,9 @@ def put(
     frame.changed = timezone.now()
     frame.save(update_fields=["whole", "negatives", "judged", "changed"])
     FrameChange.objects.create(
-        frame=frame, by=by, at=frame.changed, review=review, taken_from=taken_from, before=before, after=after
-    )
+        frame=frame, by=by, at=frame.changed, review=review, taken_from=taken_from, erasure=erasure, before=before,
+        after=after,
+    )  # fmt: skip
     return True
 
 

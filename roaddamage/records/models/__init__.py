@@ -7,6 +7,7 @@ are made from. Times are UTC.
 from roaddamage.records.models.damages import Apart, Cell, Damage, Passage, RecallCounts, Sighting
 from roaddamage.records.models.decisions import PatrolFigures, Review, Stop, WorkList
 from roaddamage.records.models.drives import Batch, Drive, FootageFile, Job, Upload, Vehicle, WayPiece
+from roaddamage.records.models.erasures import Erased, Erasure
 from roaddamage.records.models.exports import Export
 from roaddamage.records.models.frames import (
     FrameChange,
@@ -35,6 +36,8 @@ __all__ = [
     "Damage",
     "Delivery",
     "Drive",
+    "Erased",
+    "Erasure",
     "Export",
     "FootageFile",
     "FrameChange",

@@ -178,6 +178,8 @@ class Sighting(Measured):
     """The picture without its box drawn."""
     box = models.JSONField(null=True)
     """[x1, y1, x2, y2] in shares of that picture's width and height."""
+    covered = models.FloatField(default=0.0)
+    """Share of the box that its pictures do not show."""
     outdated = models.BooleanField(default=False)
     """Its drive was run again, and did not see it: it stays, as nothing else is left of what people decided on."""
     class_share = models.FloatField(default=1.0)

@@ -14,11 +14,15 @@ from roaddamage.records.models.work import Work
 
 
 class Vehicle(models.Model):
-    """A vehicle with its dashcam; `camera` is what its drives taught of how the camera hangs (`detector.vehicle`)."""
+    """A vehicle with its dashcam; `camera` is what its drives taught of how the camera hangs (`detector.vehicle`).
+
+    `kept` is the area of its pictures that is kept: left, top, right, bottom in shares of them; None: all.
+    """
 
     name = models.CharField(max_length=NAME, unique=True)
     camera = models.JSONField(null=True, blank=True)
     drives_seen = models.PositiveIntegerField(default=0)
+    kept = models.JSONField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["name"]

@@ -13,6 +13,7 @@ from roaddamage.records.models.aside import Aside
 from roaddamage.records.models.damages import Damage, Sighting
 from roaddamage.records.models.decisions import Review
 from roaddamage.records.models.drives import Drive
+from roaddamage.records.models.erasures import Erasure
 from roaddamage.records.models.lengths import NAME
 
 
@@ -42,6 +43,8 @@ class LabelledFrame(models.Model):
     """What is somewhere in it that looks like damage and is none, as labels from elsewhere said; commas between."""
     changed = models.DateTimeField(auto_now_add=True)
     exported = models.DateTimeField(null=True)
+    erased = models.DateTimeField(null=True)
+    """When its picture was, as somebody asked for it: nothing is said of it any more."""
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["drive", "time_ms"], name="a_frame_once")]
@@ -158,6 +161,8 @@ class FrameChange(Added):
     """The decision that it comes from."""
     taken_from = models.ForeignKey(LabelImport, models.PROTECT, null=True, related_name="frame_changes")
     """The labels that it comes from."""
+    erasure = models.ForeignKey(Erasure, models.PROTECT, null=True, related_name="frame_changes")
+    """The request that took the picture away, and its labels with it."""
     before = models.JSONField()
     after = models.JSONField()
 
