@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from detector.classes import CLASSES
 from detector.errors import N_, OutputError
-from detector.masking import Masked, Masker
+from detector.kept_area import KeptArea
+from detector.masking import WHOLE, Masked, Masker
 from detector.tracking import Footprint
 
 FRAME_WIDTH_PX = 1280
@@ -33,20 +34,24 @@ HATCH_PX = 12
 class Evidence:
     """Names of the pictures of a sighting: box drawn, clean crop, and the whole frame clean ("": not written).
 
-    `box` is x1, y1, x2, y2 in shares of the frame's width and height.
+    `box` is x1, y1, x2, y2 in shares of the frame's width and height, `covered` the share of it that masks cover.
     """
 
     picture: str
     crop: str
     frame: str
     box: tuple[float, float, float, float]
+    covered: float = 0.0
 
 
 class Writer(AbstractContextManager["Writer"]):
-    """Writes the evidence of a drive's sightings into a folder; `frames`: also each whole picture without its box."""
+    """Writes the evidence of a drive's sightings into a folder; `frames`: also each whole picture without its box.
 
-    def __init__(self, folder: Path, masker: Masker, *, frames: bool = False) -> None:
-        self._folder, self._masker, self._frames = folder, masker, frames
+    Of the pictures `kept` is kept.
+    """
+
+    def __init__(self, folder: Path, masker: Masker, *, frames: bool = False, kept: KeptArea = WHOLE) -> None:
+        self._folder, self._masker, self._frames, self._kept = folder, masker, frames, kept
         self._pool = ThreadPoolExecutor(1)
         self._room = threading.BoundedSemaphore(BEHIND)
         self._written: list[Future[Evidence]] = []
@@ -81,7 +86,7 @@ class Writer(AbstractContextManager["Writer"]):
         if (
             self._last is None or self._last[0] != seen.frame.index
         ):  # damages of one frame end one after another
-            self._last = seen.frame.index, self._masker.masked(seen.frame.image)
+            self._last = seen.frame.index, self._masker.masked(seen.frame.image, self._kept)
         return write_evidence(self._folder, name, self._last[1], seen.xyxy, class_id, frame=self._frames)
 
 
@@ -110,13 +115,14 @@ def write_evidence(
     if whole:
         _write(folder / whole, _fitted(image))
     height, width = image.shape[:2]
-    return Evidence(*names, whole, (x1 / width, y1 / height, x2 / width, y2 / height))
+    covered = round(masked.share_of(np.array(box, float)), 3)
+    return Evidence(*names, whole, (x1 / width, y1 / height, x2 / width, y2 / height), covered)
 
 
 def _hatched(masked: Masked, box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     """The picture with lines where a mask covers part of the box: what is missing there is no road."""
     made = masked.image.copy()
-    for left, top, right, bottom in masked.xyxy.tolist():
+    for left, top, right, bottom in masked.hidden.tolist():
         x1, y1, x2, y2 = max(left, box[0]), max(top, box[1]), min(right, box[2]), min(bottom, box[3])
         if x1 < x2 and y1 < y2:
             row, column = np.mgrid[y1:y2, x1:x2]

@@ -7,13 +7,14 @@ How much is missed `training.masking_score` measures.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.kept_area import KeptArea
 from detector.private import WEIGHTS, Found, Image, Kind, PrivateDetector
 
 Ints = NDArray[np.int64]
@@ -24,23 +25,33 @@ MOST_PX = 2560
 SCALES = {Kind.face: (0.5, 1.0, 2.0), Kind.plate: (0.5, 1.0, 2.0)}
 LEAST = {Kind.face: 0.25, Kind.plate: 0.25}
 """Scores from which something is covered."""
+WHOLE = KeptArea()
 GROW = 0.15
 """Boxes are grown by this share of their sides, on each side."""
 
 
 @dataclass(frozen=True)
 class Masked:
-    """A picture without what shows a person, (H, W, 3) uint8 RGB, and where that was: `xyxy` (n, 4) px, `kind` (n,)."""
+    """A picture without what shows a person, (H, W, 3) uint8 RGB, and where that was: `xyxy` (n, 4) px, `kind` (n,).
+
+    `outside` (m, 4) px is what else is not shown of it, as it lies outside the area that is kept.
+    """
 
     image: Image
     xyxy: Ints
     kind: tuple[Kind, ...]
+    outside: Ints = field(default_factory=lambda: np.empty((0, 4), np.int64))
+
+    @property
+    def hidden(self) -> Ints:
+        """All that is not shown of the picture, boxes (n + m, 4) px."""
+        return np.concatenate([self.xyxy, self.outside])
 
     def share_of(self, xyxy: NDArray[np.float64]) -> float:
-        """How much of a box (4,) px was covered, from 0 to 1."""
+        """How much of a box (4,) px is not shown, from 0 to 1."""
         x1, y1, x2, y2 = xyxy.round().astype(int)
         cover = np.zeros((max(y2 - y1, 1), max(x2 - x1, 1)), bool)
-        for left, top, right, bottom in np.clip(self.xyxy - [x1, y1, x1, y1], 0, None).tolist():
+        for left, top, right, bottom in np.clip(self.hidden - [x1, y1, x1, y1], 0, None).tolist():
             cover[top:bottom, left:right] = True
         return float(cover.mean())
 
@@ -70,10 +81,11 @@ class Masker:
             kinds += [kind] * len(score)
         return Found(np.concatenate(boxes), tuple(kinds), np.concatenate(scores))
 
-    def masked(self, image: Image) -> Masked:
-        """The picture with what shows a person covered; `image` itself stays as it is."""
-        found = self.find(image)
-        return cover(image, found)
+    def masked(self, image: Image, kept: KeptArea = WHOLE) -> Masked:
+        """The picture with what shows a person covered, and what is not kept of it; `image` itself stays as it is."""
+        shown = kept.cut(image)
+        outside = kept.outside(image.shape[1], image.shape[0])
+        return replace(cover(shown, self.find(shown)), outside=outside)
 
 
 def cover(image: Image, found: Found) -> Masked:

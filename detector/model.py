@@ -55,6 +55,16 @@ class Detections:
     def __len__(self) -> int:
         return len(self.xyxy)
 
+    def of(self, which: NDArray[np.bool_]) -> Detections:
+        """These alone, (n,)."""
+        outlines = self.outlines
+        return Detections(
+            self.xyxy[which],
+            self.class_id[which],
+            self.confidence[which],
+            None if outlines is None else [one for one, there in zip(outlines, which, strict=True) if there],
+        )
+
 
 class Model:
     """A YOLO model on one device.

@@ -170,7 +170,7 @@ def detect_drive(
 
     frames = meter.timed("decode", drive.frames(trajectory, options.every_m, model.device))
     clear = _clear(frames, trajectory, coverage, meter)
-    with Writer(evidence, masker(), frames=options.keep_frames) as pictures:
+    with Writer(evidence, masker(), frames=options.keep_frames, kept=options.vehicle.kept) as pictures:
 
         def keep(tracks: Iterable[Track]) -> None:
             for track in tracks:
@@ -191,7 +191,9 @@ def detect_drive(
         with meter.stage("mask"):
             shown = pictures.written()
     sightings = [
-        replace(one, evidence=seen.picture, crop=seen.crop, frame=seen.frame, box=seen.box)
+        replace(
+            one, evidence=seen.picture, crop=seen.crop, frame=seen.frame, box=seen.box, covered=seen.covered
+        )
         for one, seen in zip(sightings, shown, strict=True)
     ]
     if not meter.frames_judged and not coverage.frames and metres > options.every_m:
@@ -255,7 +257,9 @@ def _detections(
     while batch := list(islice(frames, model.batch)):
         with meter.stage("model"):
             found = model.detect([frame.image for frame in batch], options.confidence)
-        for frame, detections in zip(batch, found, strict=True):
+        for frame, seen in zip(batch, found, strict=True):
+            height, width = frame.image.shape[:2]
+            detections = seen.of(options.vehicle.kept.holds(seen.xyxy, width, height))
             meter.frames_judged += 1
             meter.boxes += len(detections)
             yield frame, detections

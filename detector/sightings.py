@@ -16,6 +16,8 @@ FILL = {ALLIGATOR_CRACK: 0.7, POTHOLE: math.pi / 4}
 """Share of its box on the ground that a damage of the class covers; cracks have no area."""
 FILL_SD_RATIO = 0.2
 """Standard error of that share, as a share of it."""
+COVERED_FROM = 0.005
+"""From this share on it is said that a damage is covered in its pictures: one that rounds to a per cent."""
 CHI2_95 = 5.991
 """95 % quantile of chi-squared with two degrees of freedom."""
 
@@ -55,6 +57,8 @@ class Sighting:
     frame: str = ""
     """The whole picture, clean, where it was kept; `box` is x1, y1, x2, y2 in shares of its width and height."""
     box: tuple[float, float, float, float] | None = None
+    covered: float = 0.0
+    """Share of the box that the pictures do not show: a mask covers it, or it lies outside the area that is kept."""
 
     @property
     def error_m(self) -> float:

@@ -1,17 +1,18 @@
-"""What is known of a vehicle's camera after several drives: a file that each drive sharpens."""
+"""What is known of a vehicle's camera: a file that each drive sharpens, and that says what of its pictures is kept."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from detector.camera import Camera
 from detector.errors import N_, RoadDamageError
+from detector.kept_area import KeptArea, KeptAreaError, kept_area
 
 PITCH_CHANGE_RAD = YAW_CHANGE_RAD = math.radians(0.4)
 ROLL_CHANGE_RAD = math.radians(0.3)
@@ -29,10 +30,14 @@ class VehicleError(RoadDamageError):
 
 @dataclass(frozen=True)
 class Vehicle:
-    """The camera as the last drives had it, and how many drives it stands on; 0: nothing is known yet."""
+    """The camera as the last drives had it, and how many drives it stands on; 0: nothing is known yet.
+
+    `kept` is the area of its pictures that is kept, as a person said.
+    """
 
     camera: Camera | None = None
     drives: int = 0
+    kept: KeptArea = field(default_factory=KeptArea)
 
     def expected(self, width_px: int, height_px: int) -> Camera | None:
         """The camera that the next drive should have; None where that is not known for such pictures."""
@@ -55,11 +60,11 @@ class Vehicle:
         """
         expected = self.expected(own.width_px, own.height_px)
         if expected is None:
-            return Vehicle(own, 1)
+            return replace(self, camera=own, drives=1)
         own = own.refocused(expected.focal_px / own.focal_px)
         values, sds = (np.array([part(one) for one in (expected, own)]) for part in (_values, _sds))
         if (np.abs(values[1] - values[0]) > REMOUNTED_SD * np.hypot(*sds)).any():
-            return Vehicle(own, 1)
+            return replace(self, camera=own, drives=1)
         weight = 1 / sds**2
         log_height, pitch_rad, yaw_rad, roll_rad = ((values * weight).sum(0) / weight.sum(0)).tolist()
         range_sd, pitch_sd, yaw_sd, roll_sd = np.sqrt(1 / weight.sum(0)).tolist()
@@ -76,7 +81,7 @@ class Vehicle:
             yaw_sd_rad=yaw_sd,
             roll_sd_rad=roll_sd,
         )
-        return Vehicle(camera, self.drives + 1)
+        return replace(self, camera=camera, drives=self.drives + 1)
 
 
 def _values(camera: Camera) -> tuple[float, ...]:
@@ -91,12 +96,13 @@ def read_vehicle(path: Path) -> Vehicle:
     """What a vehicle's file holds; nothing where there is none yet. Raises VehicleError for another file."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        return Vehicle(Camera(**told["camera"]), int(told["drives"]))
+        camera = Camera(**told["camera"]) if told["camera"] else None
+        return Vehicle(camera, int(told["drives"]), kept_area(told.get("kept")))
     except FileNotFoundError:
         return Vehicle()
     except OSError as error:
         raise VehicleError(N_("{path} can't be read: {reason}."), path=path, reason=error.strerror) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, KeptAreaError) as error:
         raise VehicleError(
             N_("{path} is not a vehicle's file as this program writes it. Name another, or delete it."),
             path=path,
@@ -105,9 +111,14 @@ def read_vehicle(path: Path) -> Vehicle:
 
 def write_vehicle(path: Path, vehicle: Vehicle) -> None:
     """Write it whole or not at all. Raises VehicleError where that can't be done."""
-    if vehicle.camera is None:
+    if vehicle == Vehicle() and not path.exists():
         return
-    text = json.dumps({"drives": vehicle.drives, "camera": asdict(vehicle.camera)}, indent=1)
+    told = {
+        "drives": vehicle.drives,
+        "camera": asdict(vehicle.camera) if vehicle.camera else None,
+        "kept": vehicle.kept.shares,
+    }
+    text = json.dumps(told, indent=1)
     part = path.with_name(f"{path.name}.part")
     try:
         part.write_text(text + "\n", encoding="utf-8")

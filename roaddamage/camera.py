@@ -43,7 +43,10 @@ def write_grids(
         scaled = camera.resized(*size)
         picture = with_grid(
             masker()
-            .masked(np.asarray(cv2.resize(look, size, interpolation=cv2.INTER_CUBIC), np.uint8))
+            .masked(
+                np.asarray(cv2.resize(look, size, interpolation=cv2.INTER_CUBIC), np.uint8),
+                options.vehicle.kept,
+            )
             .image,
             scaled,
         )

@@ -25,12 +25,14 @@ from roaddamage import (
 from roaddamage.common_options import (
     BASEMAP,
     DEVICE,
+    KEEP_AREA,
     MODEL,
     ROADS,
     ROADS_CRS,
     TIMEZONE,
     WORKSPACE,
     Language,
+    area_named,
     basemap_named,
     errors_said,
     model_in_use,
@@ -83,7 +85,9 @@ roaddamage detect drive.mp4
 
 roaddamage detect /media/card --out out/2024-05-14 --lang ja
 
-roaddamage detect clip.mp4 --gps walk.gpx --camera-height 1.25 --hfov 105"""
+roaddamage detect clip.mp4 --gps walk.gpx --camera-height 1.25 --hfov 105
+
+roaddamage detect /media/card --vehicle patrol-1.json --keep-area 0,5,100,85"""
 )
 SAMPLE_HELP = N_(
     """Render the built-in sample drive: a video, its GPX log, and where its damages really are.
@@ -178,7 +182,10 @@ LENS = typer.Option(
 )
 VEHICLE = typer.Option(
     metavar="FILE",
-    help=N_("What is known of this vehicle's camera: read if it is there, and sharpened by each drive."),
+    help=N_(
+        "What is known of this vehicle's camera, and the area kept of its pictures: read if it is there, and sharpened by"
+        " each drive."
+    ),
 )
 WITHIN = typer.Option(
     metavar="FILE",
@@ -210,6 +217,7 @@ def detect(
     horizon: Annotated[float | None, HORIZON] = None,
     camera_model: Annotated[str | None, LENS] = None,
     vehicle: Annotated[Path | None, VEHICLE] = None,
+    keep_area: Annotated[str | None, KEEP_AREA] = None,
     basemap: Annotated[str | None, BASEMAP] = None,
     within: Annotated[Path | None, WITHIN] = None,
     roads: Annotated[Path | None, ROADS] = None,
@@ -233,6 +241,7 @@ def detect(
 
     zone = zone_named(timezone)
     _check_camera(camera_height, hfov, horizon)
+    kept = area_named(keep_area)
     language = (lang or Language(preferred_language())).value
     translate = translation(language)
     with errors_said(translate):
@@ -259,6 +268,7 @@ def detect(
         zone=zone,
         language=language,
         vehicle=vehicle,
+        kept=kept,
         basemap=under,
         within=ground,
         roads=network,
@@ -355,6 +365,7 @@ def camera(
     hfov: Annotated[float | None, HFOV] = None,
     horizon: Annotated[float | None, HORIZON] = None,
     camera_model: Annotated[str | None, LENS] = None,
+    keep_area: Annotated[str | None, KEEP_AREA] = None,
     list_models: Annotated[bool, typer.Option("--list", help=N_("List the cameras that are known."))] = False,
     out: Annotated[
         Path,
@@ -362,9 +373,11 @@ def camera(
     ] = Path("camera.jpg"),
 ) -> None:
     """Show the camera's grid."""
+    from detector.kept_area import KeptArea
     from detector.lenses import LENSES
     from detector.pipeline import Options
     from detector.telemetry.clock import Hints
+    from detector.vehicle import Vehicle
     from roaddamage.camera import write_grids
 
     if list_models:
@@ -379,6 +392,7 @@ def camera(
         hfov_deg=hfov,
         horizon=horizon,
         lens=_lens(camera_model),
+        vehicle=Vehicle(kept=area_named(keep_area) or KeptArea()),
     )
     translate = translation(preferred_language())
     code = 0

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import typer
 
 from detector.errors import N_, RoadDamageError, Translate
+from roaddamage.language import preferred_language, translation
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from pyproj import CRS
 
+    from detector.kept_area import KeptArea
     from maps.basemap_layer import BaseMap
     from maps.roads import Roads
 
@@ -42,6 +44,15 @@ BASEMAP = typer.Option(
     help=N_("Base map under the damages, of `roaddamage basemap` [default: none, the ways driven alone]."),
 )
 TIMEZONE = typer.Option(metavar="ZONE", help=N_("Zone of the times shown, and of cameras set to local time."))
+
+KEEP_AREA = typer.Option(
+    metavar="LEFT,TOP,RIGHT,BOTTOM",
+    help=N_(
+        "Area of the pictures to keep, in percent of their width and height; what lies outside (bonnet, band of text) is"
+        " filled, and no damage is looked for there. 0,5,100,85 leaves out the uppermost 5 % and the lowest 15 %"
+        " [default: the vehicle's, else all]."
+    ),
+)
 
 ROADS = typer.Option(
     metavar="FILE",
@@ -146,6 +157,18 @@ def columns_named(text: str | None) -> dict[str, str] | None:
                 f"--roads-columns: {name!r} is none of {', '.join(COLUMNS)}, or names no column"
             )
     return {name.strip(): column.strip() for name, _, column in pairs}
+
+
+def area_named(text: str | None) -> KeptArea | None:
+    """The area of an option; what is none is bad usage."""
+    from detector.kept_area import KeptAreaError, kept_area_of
+
+    try:
+        return None if text is None else kept_area_of(text)
+    except KeptAreaError as error:
+        raise typer.BadParameter(
+            f"--keep-area: {error.message(translation(preferred_language()))}"
+        ) from error
 
 
 def roads_named(path: Path | None, crs: str | None) -> Roads | None:

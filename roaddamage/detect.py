@@ -22,8 +22,10 @@ from detector.classes import CLASSES
 from detector.drive import Drive
 from detector.errors import N_, FootageError, Translate
 from detector.footage import Refused, find_drives
+from detector.kept_area import KeptArea
 from detector.model import Model
 from detector.pipeline import DriveResult, Options, Progress, detect_drive
+from detector.sightings import COVERED_FROM
 from detector.telemetry.clock import Tie
 from detector.vehicle import Vehicle, read_vehicle, write_vehicle
 from maps.assessment import assess, roads_of
@@ -60,6 +62,8 @@ class Job:
     zone: ZoneInfo
     language: str
     vehicle: Path | None = None
+    kept: KeptArea | None = None
+    """The area of the pictures to keep; None: the vehicle's."""
     basemap: BaseMap | None = None
     within: shapely.Geometry | None = None
     roads: Roads | None = None
@@ -100,6 +104,7 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
     started = time.perf_counter()
     check_free(job.out, [*job.footage, *([job.gps] if job.gps else [])], overwrite=job.overwrite)
     vehicle = read_vehicle(job.vehicle) if job.vehicle else Vehicle()
+    vehicle = replace(vehicle, kept=job.kept or vehicle.kept)
     model = Model(job.model, job.device)
     refused: list[Refused] = []
     results: list[DriveResult] = []
@@ -107,7 +112,7 @@ def run(job: Job, translate: Translate, watcher: Watcher) -> Outcome:
         evidence = folder / EVIDENCE
         evidence.mkdir()
         for drive in find_drives(job.footage, job.gps):
-            options = replace(job.options, vehicle=vehicle if job.vehicle else Vehicle())
+            options = replace(job.options, vehicle=vehicle if job.vehicle else Vehicle(kept=vehicle.kept))
             result = _run_drive(drive, model, options, evidence, watcher)
             if isinstance(result, Refused):
                 refused.append(result)
@@ -224,7 +229,7 @@ def _report(
         "model": {"name": model.name, "sha256": model.sha256, "device": model.device},
         "options": {name: value for name, value in asdict(job.options).items() if name != "vehicle"},
         "vehicle": str(job.vehicle) if job.vehicle else None,
-        "masked": False,
+        "masked": True,
         "versions": {"roaddamage": __version__, "python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in LIBRARIES},
     }
@@ -246,6 +251,8 @@ def drive_report(result: DriveResult, zone: ZoneInfo, translate: Translate) -> d
         },
         "light": {light.name: frames for light, frames in sorted(result.coverage.lights.items())},
         "boxes": result.meter.boxes,
+        "kept_area": result.vehicle.kept.told,
+        "covered": sum(one.covered >= COVERED_FROM for one in result.sightings),
         "faults": [fault.message(translate) for fault in result.drive.faults],
         "gps": {
             "reader": result.fixes.reader,

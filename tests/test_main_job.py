@@ -87,7 +87,7 @@ def test_report_says_what_it_ran_on(found: Path) -> None:
     assert len(report["model"]["sha256"]) == 64
     assert {"decode", "model", "camera", "track", "write", "total"} <= set(report["seconds"])
     assert {"ultralytics", "torch", "roaddamage", "python"} <= set(report["versions"])
-    assert report["masked"] is False
+    assert report["masked"] is True
 
 
 def test_every_file_opens_with_an_independent_reader(found: Path) -> None:
