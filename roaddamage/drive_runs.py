@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from detector.kept_area import kept_area
 from detector.vehicle import Vehicle as Known
 from roaddamage import leaving as leaving_files
 from roaddamage.faults import AWAY, is_full
@@ -74,10 +75,10 @@ def _staged(job: Job) -> Path:
 
 
 def known_vehicle(row: Vehicle) -> Known:
-    """What a vehicle's drives taught of its camera."""
+    """What a vehicle's drives taught of its camera, and the area of its pictures that is kept."""
     from detector.camera import Camera
 
-    return Known(Camera(**row.camera), row.drives_seen) if row.camera else Known()
+    return Known(Camera(**row.camera) if row.camera else None, row.drives_seen, kept_area(row.kept))
 
 
 def _watch(job: Job) -> Callable[[Progress], None]:
@@ -102,6 +103,7 @@ def keep(job: Job, result: DriveResult, image_px: int, model: str, staged: Path)
     Nothing is done where this run has done it. Raises LostError and CancelledError.
     """
     from roaddamage.detect import way_of
+    from roaddamage.erasing import hide_new
     from roaddamage.records.placing import roads_now
 
     drive = Drive.objects.get(pk=job.drive_id)
@@ -112,6 +114,7 @@ def keep(job: Job, result: DriveResult, image_px: int, model: str, staged: Path)
         now = to_end(job)
         if now is None:
             return
+        result = replace(result, sightings=hide_new(drive, result.sightings, staged))
         if job.again:
             replace_results(job, drive, way, result, model)
         else:

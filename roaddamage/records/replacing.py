@@ -28,7 +28,7 @@ from roaddamage.records.region import Region
 from roaddamage.records.rows import SEEN, fill_sighting, sighting_of, way_of
 from roaddamage.records.writing_back import write_back
 
-PICTURE = ("evidence", "crop", "frame", "box", "time_s", "utc_s")
+PICTURE = ("evidence", "crop", "frame", "box", "covered", "time_s", "utc_s")
 """Of a sighting whose box a person moved: they belong together."""
 State = models.Damage.State
 Place = tuple[int, int | None]

@@ -22,7 +22,7 @@ from roaddamage.records import models
 
 SAME = (
     "class_id", "confidence", "lon", "lat", "heading_deg", "length_m", "length_sd_m", "width_m", "width_sd_m", "area_m2",
-    "area_sd_m2", "time_s", "utc_s", "frames", "model", "evidence", "crop", "frame", "class_share", "common_sd_m",
+    "area_sd_m2", "time_s", "utc_s", "frames", "model", "evidence", "crop", "frame", "class_share", "common_sd_m", "covered",
 )  # fmt: skip
 """Fields that a sighting and its row have alike."""
 
