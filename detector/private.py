@@ -126,9 +126,6 @@ class PrivateDetector:
 
         self._runs: dict[Kind, Any] = {}
         self._turn = threading.Lock()
-        self._turn = (
-            threading.Lock()
-        )  # a compiled network holds one request at a time, and its answer until the next
         core = openvino.Core()
         for kind, network in NETWORKS.items():
             content = _read(weights / network.file, network.sha256)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-Ours = Literal["crew", "engineer", "ml", "administrator"]
+Ours = Literal["crew", "engineer", "ml", "administrator", "footage"]
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 

@@ -16,8 +16,8 @@ from roaddamage.web.access import ACCESS, ADMINISTRATOR, GROUPS, KNOWN, PUBLIC
 
 pytestmark = pytest.mark.django_db
 ARGUMENTS: dict[str, object] = {
-    "number": 1, "uid": "a", "kind": "csv", "sighting": 1, "change": 1, "app_label": "auth", "object_id": "1", "content_type_id": 1,
-    "url": "nowhere", "path": "nowhere", "name": "a.jpg", "collection": "damages",
+    "number": 1, "uid": "a", "kind": "csv", "sighting": 1, "change": 1, "file": 1, "app_label": "auth", "object_id": "1", "content_type_id": 1,
+    "url": "nowhere", "path": "nowhere", "name": "a.jpg", "collection": "damages", "key": "1-0",
 }  # fmt: skip
 """What to put where an address has a place for something, by its name."""
 WHO = (*GROUPS, "nobody", "anonymous", "deactivated", "one-time")

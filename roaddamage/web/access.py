@@ -10,8 +10,10 @@ from django.http import HttpRequest
 from roaddamage.records.models import OneTimePassword
 
 CREW, ENGINEER, ML, ADMINISTRATOR = "crew", "engineer", "ml", "administrator"
-GROUPS = (CREW, ENGINEER, ML, ADMINISTRATOR)
-EVERYBODY = frozenset(GROUPS)
+EVERYBODY = frozenset((CREW, ENGINEER, ML, ADMINISTRATOR))
+FOOTAGE = "footage"
+"""Those who may see original footage, where nobody is masked. It is given by name, and no other group brings it."""
+GROUPS = (CREW, ENGINEER, ML, ADMINISTRATOR, FOOTAGE)
 DRIVES = frozenset((CREW, ENGINEER, ADMINISTRATOR))
 """Hand footage in, and see what became of it."""
 DECIDE = frozenset((ENGINEER, ADMINISTRATOR))
@@ -20,6 +22,7 @@ LABEL = frozenset((ML, ADMINISTRATOR))
 """Take labels out to tools, and in again; train models, and put them in use."""
 REPAIR = frozenset((CREW, ENGINEER, ADMINISTRATOR))
 ADMINISTER = frozenset((ADMINISTRATOR,))
+ORIGINALS = frozenset((FOOTAGE,))
 
 PUBLIC = frozenset(
     ("login", "openid_connect_login", "openid_connect_callback", "set_language", "favicon", "healthz")
@@ -42,6 +45,9 @@ ACCESS: dict[str, frozenset[str]] = {
     "drive_progress": DRIVES,
     "drive_frame": DRIVES,
     "drive_basemap": DRIVES,
+    "originals": ORIGINALS,
+    "originals_open": ORIGINALS,
+    "original": ORIGINALS,
     "drive_vehicle": DRIVES,
     "drive_log": DRIVES,
     "drive_clock": DRIVES,
@@ -182,7 +188,7 @@ def must_change_password(user: AbstractBaseUser | AnonymousUser) -> bool:
 
 
 def groups_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[str]:
-    """The groups of a user; a superuser is in all, and nobody is in one before a one-time password is changed.
+    """The groups of a user; a superuser is in all but `FOOTAGE`, and nobody is in one before a one-time password is changed.
 
     Of a request's user they are asked for once: pages ask for each link whether to show it (`keep_groups`).
     """
@@ -191,9 +197,8 @@ def groups_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[str]:
         return kept
     if not isinstance(user, User) or not user.is_active or must_change_password(user):
         return frozenset()
-    if user.is_superuser:
-        return EVERYBODY
-    return frozenset(user.groups.values_list("name", flat=True)) & EVERYBODY
+    named = frozenset(user.groups.values_list("name", flat=True)) & frozenset(GROUPS)
+    return named | EVERYBODY if user.is_superuser else named
 
 
 def keep_groups(user: AbstractBaseUser | AnonymousUser) -> None:

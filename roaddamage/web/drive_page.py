@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,23 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_POST
 
 from detector.errors import N_, RoadDamageError
-from detector.masking import masker
+from detector.kept_area import KeptArea, kept_area
 from detector.telemetry.clock import Tie
 from maps import basemap
 from maps.basemap_layer import EMBEDDED_BYTES
 from maps.cut_out import cut_out
 from maps.tile_archive import open_archive
 from roaddamage.jobs import cancel, enqueue, seconds_left, share_done
-from roaddamage.records.audit import audited
+from roaddamage.moments import moments
+from roaddamage.records.audit import noted
 from roaddamage.records.models import Drive, FootageFile, Job, Vehicle
+from roaddamage.records.openings import openings_of
 from roaddamage.understanding import footage_of
 from roaddamage.web.access import may, who
 from roaddamage.web.mending import LARGEST_LOG_BYTES, OPEN, back
 
-FRAME_PX = 960
+OPENINGS = 20
+"""So many of the latest openings of its original footage are told to administrators."""
 
 
 @require_GET
@@ -45,7 +49,8 @@ def drive(request: HttpRequest, number: int) -> HttpResponse:
             "attached": row.files.filter(kind=FootageFile.Kind.attached).first(), "files": row.files.all(),
             "can_mend": row.state in OPEN and not row.footage_deleted, "basemap": settings.WORKSPACE.basemap.is_file(),
             "shift_s": told.get("shift_s", 0.0), "lost_m": sum(gap["m"] for gap in told.get("gaps", ())),
-            "videos": not _pictures(row), "most_bytes": LARGEST_LOG_BYTES, **_run(row),
+            "videos": not _pictures(row), "most_bytes": LARGEST_LOG_BYTES, "at_s": _asked_s(request, row) or 0.0,
+            "openings": openings_of(row)[:OPENINGS] if may(request.user, "audit") else (), **_run(row),
         },
     )  # fmt: skip
 
@@ -92,28 +97,40 @@ def drive_cancel(request: HttpRequest, number: int) -> HttpResponse:
 @require_GET
 def drive_frame(request: HttpRequest, number: int) -> HttpResponse:
     """One picture of a drive, `t` seconds since it began, reduced and masked."""
-    row = get_object_or_404(Drive, pk=number)
-    try:
-        time_s = min(max(float(request.GET.get("t", "0")), 0.0), max(row.duration_s - 0.2, 0.0))
-    except ValueError:
-        raise Http404 from None
+    row = get_object_or_404(Drive.objects.select_related("vehicle"), pk=number)
+    return picture_at(request, row, kept_area(row.vehicle.kept if row.vehicle else None))
+
+
+def picture_at(request: HttpRequest, row: Drive, kept: KeptArea) -> HttpResponse:
+    """The picture of a drive that a request asks for, reduced and masked, as far as it is kept."""
+    if (time_s := _asked_s(request, row)) is None:
+        raise Http404
     try:
         frame = next(iter(footage_of(row).frames_at(np.array([time_s]))), None)
+        # What was found where a part was cut off does not say what is in that part.
+        of = f"{row.digest} {kept.told}"
+        shown = moments().masked(of, time_s, kept.cut(frame.image)) if frame else None
     except RoadDamageError as error:
         raise Http404 from error
-    if frame is None:
+    if shown is None:
         raise Http404
-    height, width = frame.image.shape[:2]
-    scale = min(1.0, FRAME_PX / width)
-    small = cv2.resize(
-        frame.image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA
-    )
-    shown = masker().masked(np.asarray(small, np.uint8)).image
     done, data = cv2.imencode(".jpg", cv2.cvtColor(shown, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
     if not done:
         raise Http404
-    audited(request.user, "drive.frame_seen", row.name, time_s=round(time_s, 1))
+    # Once an hour: who plays a drive looks at hundreds.
+    noted(who(request), "drive.frame_seen", row.name, time_s=time_s)
     return HttpResponse(data.tobytes(), content_type="image/jpeg")
+
+
+def _asked_s(request: HttpRequest, row: Drive) -> float | None:
+    """The moment of a drive that is asked for, to the tenth of a second; None for what is none."""
+    try:
+        asked_s = float(request.GET.get("t", "0"))
+    except ValueError:
+        return None
+    return (
+        round(min(max(asked_s, 0.0), max(row.duration_s - 0.2, 0.0)), 1) if math.isfinite(asked_s) else None
+    )
 
 
 @require_GET

@@ -31,6 +31,9 @@ GROUP_NAMES = {
     "engineer": N_("engineer (decides, hands out repairs)"),
     "ml": N_("machine learning (looks, trains models)"),
     "administrator": N_("administrator (all, and users)"),
+    "footage": N_(
+        "original footage (besides a group: opens it unmasked, each time with a reason that is kept)"
+    ),
 }
 SOMEBODYS = N_("This is the identifier of the user {name} already.")
 LAST = N_("There must be an administrator who can log in. Make another one first.")

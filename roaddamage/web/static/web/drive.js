@@ -3,7 +3,7 @@
 (() => {
   const route = document.getElementById('route'), moment = document.getElementById('moment');
   const at = (id) => document.getElementById(id);
-  const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, '0')}`;
+  const clock = (s) => `${Math.floor(s / 60)}:${(Math.floor(s % 60 * 10) / 10).toFixed(1).padStart(4, '0')}`;
 
   let basemap = null;
   async function under(map) {
@@ -54,7 +54,6 @@
     return [lat0 + share * (lat1 - lat0), lon0 + share * (lon1 - lon0)];
   }
   const slide = at('slide'), offset = at('offset'), shift = Number(moment.dataset.shift);
-  let waiting = 0;
   function place() {
     const time = Number(at('at').value);
     at('at-told').textContent = clock(time);
@@ -65,11 +64,7 @@
     here.forEach((one) => one.setLatLng(point));
     if (small) small.panTo(point, { animate: false });
   }
-  at('at').addEventListener('input', () => {
-    place();
-    clearTimeout(waiting);
-    waiting = setTimeout(() => { at('frame').src = `${moment.dataset.frame}?t=${at('at').value}`; }, 250);
-  });
+  at('at').addEventListener('moved', place);
   if (slide) {
     slide.addEventListener('input', () => {
       offset.value = (shift + Number(slide.value)).toFixed(1);
