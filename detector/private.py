@@ -106,6 +106,7 @@ def _anchors() -> Floats:
     return np.concatenate(rows).astype(np.float32)
 
 
+        # A compiled network holds one request at a time, and its answer until the next.
 NETWORKS = {
     Kind.face: _Network(
         "centerface.onnx", "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc", _rgb, _middles
