@@ -121,7 +121,11 @@ class _Things:
     def forget(self, time_s: float, number: int) -> None:
         """Drop what can't tell of any frame from this one on."""
         for thing in self._all:
-            while thing.seen and not _near(thing.seen[0], time_s, number, GAP_S, 2 * GAP_FRAMES):
+            while (
+                thing.seen
+                and thing.seen[0].time_s < time_s
+                and not _near(thing.seen[0], time_s, number, GAP_S, 2 * GAP_FRAMES)
+            ):
                 thing.seen.popleft()
         self._all = [thing for thing in self._all if thing.seen]
 
