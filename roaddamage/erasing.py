@@ -24,8 +24,9 @@ from detector.sightings import Sighting as Seen
 from roaddamage import erasure_copies, frame_files, leaving, photos
 from roaddamage.erased_pictures import frame_size, in_crop, rewrite
 from roaddamage.erasure_copies import Pictures
+from roaddamage.erasure_search import Found
 from roaddamage.records.audit import audited
-from roaddamage.records.erased import AROUND_S, WHOLE, Area, area_of, hidden_of
+from roaddamage.records.erased import AROUND_S, HALF_S, WHOLE, Area, area_of, hidden_of
 from roaddamage.records.frame_labels import Labels
 from roaddamage.records.frames import put
 from roaddamage.records.models import (
@@ -41,9 +42,10 @@ from roaddamage.records.models import (
 )
 
 Kind = Erased.Kind
-HALF_S = 0.0005
 LEAST_SHARE = 0.002
 """A smaller area is a slip of the hand."""
+NO_AREA = N_("Draw the area that is to be covered on the picture.")
+NO_STRETCH = N_("Say from which second of the drive to which: the stretch must end after it begins.")
 log = logging.getLogger("roaddamage.erasing")
 
 
@@ -76,7 +78,7 @@ def erase_span(
     Raises ErasureError for no stretch, and where footage is to go that waits or runs.
     """
     if not 0 <= begin_s <= end_s:
-        raise ErasureError(N_("The stretch must end after it begins: seconds since the drive began."))
+        raise ErasureError(NO_STRETCH)
     kind = Kind.footage if footage else Kind.span
     return _erase(erasure, by, kind, drive=drive, begin_s=begin_s, end_s=end_s)
 
@@ -88,10 +90,34 @@ def erase_photo(erasure: Erasure, by: User, stop: Stop, area: Sequence[float] | 
     return _erase(erasure, by, Kind.photo_area, stop=stop, xyxy=_checked(area))
 
 
+def ask(asked: Erasure) -> None:
+    """Keep a request."""
+    asked.save()
+    audited(asked.by, "erasure.asked", asked.reference, request=asked.pk, reason=asked.reason)
+
+
+def erase_found(asked: Erasure, found: Found, footage: bool = False) -> int:
+    """Erase all that was found for a request that is kept: how many stretches, other pictures and photos.
+
+    `footage`: with the original footage of these drives. Raises ErasureError as `erase_span` does.
+    """
+    count = 0
+    for passing in found.passings:
+        for begin_s, end_s in passing.spans:
+            erase_span(asked, asked.by, passing.drive, begin_s, end_s, footage)
+        beside = [one for one in passing.moments if not passing.holds(one.time_s) and not one.is_gone]
+        for one in beside:
+            erase_picture(asked, asked.by, passing.drive, one.time_ms)
+        count += len(passing.spans) + len(beside)
+    for stop in found.stops:
+        erase_photo(asked, asked.by, stop)
+    return count + len(found.stops)
+
+
 def _checked(area: Sequence[float]) -> list[float]:
     edges = [round(min(max(float(share), 0.0), 1.0), 6) for share in area]
     if len(edges) != 4 or edges[2] - edges[0] < LEAST_SHARE or edges[3] - edges[1] < LEAST_SHARE:
-        raise ErasureError(N_("Draw the area that is to be covered on the picture."))
+        raise ErasureError(NO_AREA)
     return edges
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from numpy.typing import NDArray
 
 from detector.trajectory import LocalFrame
+from roaddamage.records.erased import HALF_S
 from roaddamage.records.models import Drive, Erased, Erasure, LabelledFrame, Sighting, Stop
 
 STEP_S = 0.5
@@ -61,6 +62,10 @@ class Passing:
     moments: list[Moment]
     exact: bool = True
     """False: nobody knows where the vehicle was when, or when the drive began; all of it is meant."""
+
+    def holds(self, time_s: float) -> bool:
+        """Whether a time is within one of its stretches."""
+        return any(begin <= time_s <= end for begin, end in self.spans)
 
     @property
     def gone(self) -> list[Erased]:
@@ -195,6 +200,12 @@ def _moments(
     for moment_of in found.values():
         moment_of.erased = [row for row in drive.erased.all() if _is_of(row, moment_of.time_ms)]
     return [found[time_ms] for time_ms in sorted(found)]
+
+
+def seen_at(drive: Drive, time_ms: int) -> QuerySet[Sighting]:
+    """What was found in one picture of a drive."""
+    around_s = time_ms / 1000 - HALF_S, time_ms / 1000 + HALF_S
+    return Sighting.objects.filter(drive=drive, time_s__range=around_s).order_by("pk")
 
 
 def _is_of(row: Erased, time_ms: int) -> bool:

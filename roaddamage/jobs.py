@@ -72,7 +72,7 @@ def check_footage(drive: Drive) -> None:
     if drive.footage_deleted:
         day = f"{timezone.localtime(drive.footage_deleted):%Y-%m-%d}"
         raise FootageGoneError(
-            N_("The footage of {drive} was deleted on {day}, as its time was over: it can't be run again."),
+            N_("The footage of {drive} was deleted on {day}: it can't be run again."),
             drive=drive.name, day=day,
         )  # fmt: skip
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from roaddamage.records.models import Drive, Erased
 
 AROUND_S = 1.0
-SAME_MS = 1
-"""Times of one picture, as records and video tell it, differ by no more."""
+HALF_S = 0.0005
+"""Times of one picture, as seconds and as milliseconds, differ by no more."""
 Area = tuple[float, float, float, float]
 """Shares of a picture's width and height: x1, y1, x2, y2."""
 WHOLE: Area = (0.0, 0.0, 1.0, 1.0)
@@ -29,7 +29,7 @@ class Hidden:
         """What is not shown of the picture at that time; `WHOLE` alone where nothing is."""
         near = [row for row in self.rows if row.begin_s is not None and row.end_s is not None]
         near = [row for row in near if row.begin_s <= time_s <= row.end_s]  # type: ignore[operator]
-        same = [row for row in near if row.xyxy and abs((row.time_ms or 0) - time_s * 1000) <= SAME_MS]
+        same = [row for row in near if row.xyxy and abs((row.time_ms or 0) / 1000 - time_s) <= 2 * HALF_S]
         if near and (not same or any(row.xyxy is None for row in near)):
             return [WHOLE]
         return [area_of(row.xyxy) for row in same if row.xyxy]

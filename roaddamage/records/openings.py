@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from detector.errors import N_, RoadDamageError
 from roaddamage.records.audit import audited
+from roaddamage.records.erased import hidden_of
 from roaddamage.records.models import AuditEntry, Drive, FootageFile
 
 GOOD_FOR = timedelta(minutes=30)
@@ -31,13 +32,20 @@ def open_footage(user: User, drive: Drive, reason: str) -> None:
         raise OpeningError(N_("Say why the original footage has to be seen. It is kept in the log."))
     if drive.footage_deleted:
         raise OpeningError(N_("The footage of {drive} was deleted."), drive=drive.name)
+    if hidden_of(drive).rows:
+        raise OpeningError(
+            N_("Parts of the footage of {drive} were erased on request: its original is opened no more."),
+            drive=drive.name,
+        )
     audited(
         user, OPENED, drive.name, reason=told[:LONGEST_REASON], minutes=int(GOOD_FOR.total_seconds() // 60)
     )
 
 
 def opening_of(user: User, drive: Drive) -> AuditEntry | None:
-    """The opening by which a person may see a drive's footage now."""
+    """The opening by which a person may see a drive's footage now; none of a drive of which something was erased."""
+    if hidden_of(drive).rows:
+        return None
     since = timezone.now() - GOOD_FOR
     return AuditEntry.objects.filter(by=user, action=OPENED, target=drive.name, at__gt=since).first()
 

@@ -22,9 +22,11 @@ from maps import basemap
 from maps.basemap_layer import EMBEDDED_BYTES
 from maps.cut_out import cut_out
 from maps.tile_archive import open_archive
+from roaddamage.erased_pictures import shown as without
 from roaddamage.jobs import cancel, enqueue, seconds_left, share_done
 from roaddamage.moments import moments
 from roaddamage.records.audit import noted
+from roaddamage.records.erased import hidden_of
 from roaddamage.records.models import Drive, FootageFile, Job, Vehicle
 from roaddamage.records.openings import openings_of
 from roaddamage.understanding import footage_of
@@ -110,6 +112,8 @@ def picture_at(request: HttpRequest, row: Drive, kept: KeptArea) -> HttpResponse
         # What was found where a part was cut off does not say what is in that part.
         of = f"{row.digest} {kept.told}"
         shown = moments().masked(of, time_s, kept.cut(frame.image)) if frame else None
+        if frame is not None and shown is not None:
+            shown = without(shown, hidden_of(row).areas_at(frame.time_s))
     except RoadDamageError as error:
         raise Http404 from error
     if shown is None:

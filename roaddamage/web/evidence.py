@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path, PurePath
 
 from django.conf import settings
@@ -31,8 +32,17 @@ def evidence(request: HttpRequest, sighting: int, kind: str) -> HttpResponse:
     path = picture_of(seen, kind) if kind in KINDS else None
     if path is None:
         raise Http404
-    # Asked anew each time: where its drive is run again, a sighting has another picture, and another box in it.
+    return jpeg(request, path)
+
+
+def jpeg(request: HttpRequest, path: Path, made: Callable[[bytes], bytes] = bytes) -> HttpResponse:
+    """A picture's file, or what is made of it. Browsers ask anew each time: another run, or an erasure, makes it another.
+
+    Raises OSError where it is gone.
+    """
     tag = quote_etag(f"{path.name}-{path.stat().st_mtime_ns}")
-    answer = get_conditional_response(request, etag=tag) or HttpResponse(path.read_bytes(), "image/jpeg")
+    answer = get_conditional_response(request, etag=tag) or HttpResponse(
+        made(path.read_bytes()), "image/jpeg"
+    )
     answer.headers["Cache-Control"], answer.headers["ETag"] = "private, no-cache", tag
     return answer

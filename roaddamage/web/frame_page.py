@@ -42,7 +42,7 @@ def frame(request: HttpRequest, number: int) -> HttpResponse:
         LabelledFrame.objects.select_related("drive").prefetch_related("boxes"), pk=number
     )
     audited(request.user, "frame.seen", row.uid)
-    changes = row.changes.select_related("by", "review", "taken_from")
+    changes = row.changes.select_related("by", "review", "taken_from", "erasure")
     found = undecided_in(row.drive_id, row.time_ms) if row.drive_id else []
     return render(request, "web/frame.html", {
         "row": row, "areas": drawn(row), "boxes": {box.uid: box for box in row.boxes.all()}, "there": frame_files.file_of(row.uid).is_file(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -22,6 +23,7 @@ from roaddamage.records.models import Drive, FrameExport, LabelledFrame
 from roaddamage.records.paging import Order, page_of
 from roaddamage.web.access import who
 from roaddamage.web.downloads import sent
+from roaddamage.web.evidence import jpeg
 from roaddamage.web.frame_drawing import drawn
 from roaddamage.web.templating import say
 
@@ -29,7 +31,6 @@ A_PAGE = 48
 ORDER = Order(("-changed", "-pk"))
 MOST_DRIVES, SHOWN_EXPORTS = 300, 5
 SMALL_PX = 360
-KEEP_S = 3600
 
 
 @require_safe
@@ -96,29 +97,28 @@ def frame_export_file(request: HttpRequest, number: int) -> StreamingHttpRespons
 @require_safe
 def frame_picture(request: HttpRequest, number: int) -> HttpResponse:
     """A frame's picture."""
-    return _picture(number, None)
+    return _picture(request, number)
 
 
 @require_safe
 def frame_small(request: HttpRequest, number: int) -> HttpResponse:
     """The same, small."""
-    return _picture(number, SMALL_PX)
+    return _picture(request, number, _small)
 
 
-def _picture(number: int, side_px: int | None) -> HttpResponse:
+def _picture(request: HttpRequest, number: int, made: Callable[[bytes], bytes] = bytes) -> HttpResponse:
     path = frame_files.file_of(get_object_or_404(LabelledFrame, pk=number).uid)
     try:
-        data = path.read_bytes() if side_px is None else _small(path.read_bytes(), side_px)
+        return jpeg(request, path, made)
     except OSError as error:
         raise Http404 from error
-    return HttpResponse(data, "image/jpeg", headers={"Cache-Control": f"private, max-age={KEEP_S}"})
 
 
-def _small(data: bytes, side_px: int) -> bytes:
+def _small(data: bytes) -> bytes:
     made = io.BytesIO()
     with Image.open(io.BytesIO(data), formats=("JPEG",)) as picture:
-        picture.draft("RGB", (side_px, side_px))
+        picture.draft("RGB", (SMALL_PX, SMALL_PX))
         small = picture.convert("RGB")
-        small.thumbnail((side_px, side_px))
+        small.thumbnail((SMALL_PX, SMALL_PX))
         small.save(made, "JPEG", quality=80)
     return made.getvalue()

@@ -18,11 +18,10 @@ from roaddamage.records.decisions import open_to
 from roaddamage.records.models import Review, Stop
 from roaddamage.records.repairs import finish, take_back
 from roaddamage.web.access import who
+from roaddamage.web.evidence import jpeg
 from roaddamage.web.small_map import small_map
 from roaddamage.web.templating import say
 from roaddamage.work_list_files import evidence_file, name_of
-
-A_DAY = "private, max-age=86400"
 
 
 def _stop(number: int) -> Stop:
@@ -81,17 +80,17 @@ def stop_undo(request: HttpRequest, number: int) -> HttpResponse:
 @require_GET
 def stop_picture(request: HttpRequest, number: int) -> HttpResponse:
     """The damage of a stop, as a drive saw it."""
-    return _picture(evidence_file(_stop(number).damage))
+    return _picture(request, evidence_file(_stop(number).damage))
 
 
 @require_GET
 def photo(request: HttpRequest, number: int) -> HttpResponse:
     """What the crew took at a stop."""
-    return _picture(photo_file(_stop(number).photo))
+    return _picture(request, photo_file(_stop(number).photo))
 
 
-def _picture(path: Path | None) -> HttpResponse:
+def _picture(request: HttpRequest, path: Path | None) -> HttpResponse:
     """A JPEG for whoever got so far. Raises Http404."""
     if path is None:
         raise Http404
-    return HttpResponse(path.read_bytes(), "image/jpeg", headers={"Cache-Control": A_DAY})
+    return jpeg(request, path)
