@@ -54,6 +54,7 @@ HEADINGS = {
     "state": N_("state by passes"),
     "first_seen": N_("first seen"),
     "last_seen": N_("last seen"),
+    "masked_share": N_("share of it masked in the picture"),
     "evidence": N_("picture"),
     "crop": N_("crop"),
 }
@@ -108,6 +109,7 @@ def damage_table(damages: Sequence[Damage], zone: tzinfo, translate: Translate) 
                 "state": translate(damage.state),
                 "first_seen": local_time(min(seen, default=None), zone),
                 "last_seen": local_time(max(seen, default=None), zone),
+                "masked_share": round(best.covered, 2),
                 "evidence": f"{EVIDENCE}/{best.evidence}",
                 "crop": f"{EVIDENCE}/{best.crop}",
             }
@@ -121,7 +123,7 @@ def sighting_table(damages: Sequence[Damage], zone: tzinfo) -> geopandas.GeoData
         "damage_id", "drive", "class", "confidence", "lon", "lat", "error_m", "var_east_m2",
         "cov_east_north_m2", "var_north_m2", "heading_deg", "length_m", "length_sd_m", "width_m",
         "width_sd_m", "area_m2", "area_sd_m2", "video_time_s", "seen_at", "frames", "model",
-        "evidence", "crop", "class_share", "common_sd_m",
+        "evidence", "crop", "class_share", "common_sd_m", "covered",
     ]  # fmt: skip
     rows = []
     for damage in damages:
@@ -149,6 +151,7 @@ def sighting_table(damages: Sequence[Damage], zone: tzinfo) -> geopandas.GeoData
                     "crop": f"{EVIDENCE}/{seen.crop}",
                     "class_share": round(seen.class_share, 3),
                     "common_sd_m": round(seen.common_sd_m, 3),
+                    "covered": round(seen.covered, 3),
                 }
             )
     return _points(rows, columns)

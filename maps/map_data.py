@@ -139,6 +139,7 @@ def _sightings(
         "seen_class": np.array([s.class_id for s in every], "u1"),
         "seen_time": np.array([clock.local_s(s.utc_s) for s in every], "<u4"),
         "seen_confidence": _percent([s.confidence for s in every]),
+        "seen_covered": _percent([s.covered for s in every]),
         "seen_frames": np.array([min(s.frames, NONE_U2) for s in every], "<u2"),
         "seen_at": np.array([s.time_s for s in every], "<f4"),
         **{f"seen_{name}": column for name, column in (sizes | areas).items()},

@@ -284,4 +284,5 @@ def _sighting(row: Mapping[Any, Any], drive: str) -> Sighting:
         crop=picture("crop"),
         class_share=number("class_share"),
         common_sd_m=number("common_sd_m"),
+        covered=number("covered") if "covered" in row else 0.0,
     )

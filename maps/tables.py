@@ -82,6 +82,7 @@ DAMAGES = (
     Column("decided", "decided", N_("decision")),
     Column("first_seen", "first_seen", N_("first seen")),
     Column("last_seen", "last_seen", N_("last seen")),
+    Column("masked_share", "masked", N_("share of it masked in the picture"), 2),
     Column("evidence", "evidence", N_("picture")),
     Column("crop", "crop", N_("crop")),
 )

@@ -124,6 +124,7 @@ def _damages() -> geopandas.GeoDataFrame:
                 "state": "あり",
                 "first_seen": "2026-04-01T09:30:15+09:00",
                 "last_seen": "2026-05-20T10:00:00+09:00" if known else "",
+                "masked_share": 0.0 if known else 0.25,
                 "evidence": f"evidence/走行1-{number:04}.jpg",
                 "crop": f"evidence/走行1-{number:04}-crop.jpg",
             }

@@ -155,7 +155,7 @@ def _time(utc_s: float | None, clock: Clock) -> int | None:
 def _seen(one: Sighting, damage: Damage, clock: Clock, picture: Picture) -> dict[str, Any]:
     return {
         "drive": one.drive.name, "time": _time(one.utc_s, clock), "at_s": one.time_s,
-        "confidence": one.confidence, "frames": one.frames, "length": one.length_m,
+        "confidence": one.confidence, "covered": one.covered, "frames": one.frames, "length": one.length_m,
         "length_sd": one.length_sd_m, "width": one.width_m, "width_sd": one.width_sd_m, "area": one.area_m2,
         "area_sd": one.area_sd_m2, "evidence": picture(one, "evidence"), "crop": picture(one, "crop"),
         "best": one.pk == damage.best_id,

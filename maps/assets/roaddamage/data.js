@@ -82,7 +82,7 @@ window.RoadDamage = window.RoadDamage || {};
       for (let s = c.seen_begin[i]; s < c.seen_begin[i + 1]; s++) {
         sightings.push({
           drive: this.texts.drive[c.seen_drive[s]], time: c.seen_time[s] || null, at_s: number(c.seen_at[s]),
-          confidence: percent(c.seen_confidence[s]), frames: c.seen_frames[s], ...this.size(s),
+          confidence: percent(c.seen_confidence[s]), covered: percent(c.seen_covered[s]), frames: c.seen_frames[s], ...this.size(s),
           evidence: this.texts.evidence[s], crop: this.texts.crop[s], best: s - c.seen_begin[i] === c.best[i],
         });
       }

@@ -42,7 +42,13 @@
       badges.prepend(rd.colourDot(kind.colour, 14));
       this.open(`#${record.number} ${kind.label}`, badges,
         config.page ? el('p', {}, el('a', {href: config.page + record.number + '/', target: '_top'}, word('damage_page'))) : null,
-        best ? this.picture(best.evidence, record) : null, this.facts(record, best), this.history(record));
+        best ? this.picture(best.evidence, record) : null, best ? this.masked(best) : null, this.facts(record, best), this.history(record));
+    }
+
+    // That part of a damage can't be seen in its picture, as masks cover it.
+    masked(one) {
+      const percent = Math.round(100 * one.covered);
+      return percent ? el('p.rd-note', {}, this.word('masked', {percent})) : null;
     }
 
     picture(name, record) {

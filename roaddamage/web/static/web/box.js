@@ -7,6 +7,8 @@ const RoadDamageBox = (() => {
   class Box {
     constructor(stage) {
       this.stage = stage;
+      this.least = Number(stage.dataset.least) || LEAST;
+      this.outside = stage.querySelector('path.outside');
       this.svg = stage.querySelector('svg');
       this.rect = stage.querySelector('rect.box');
       this.kept = stage.dataset.box ? JSON.parse(stage.dataset.box) : null;
@@ -78,8 +80,8 @@ const RoadDamageBox = (() => {
 
     resized(value, corner, east, south) {
       const next = [...value], x = corner % 2 ? 2 : 0, y = corner > 1 ? 3 : 1;
-      next[x] = x ? Math.min(Math.max(value[2] + east, value[0] + LEAST), 1) : Math.max(Math.min(value[0] + east, value[2] - LEAST), 0);
-      next[y] = y === 3 ? Math.min(Math.max(value[3] + south, value[1] + LEAST), 1) : Math.max(Math.min(value[1] + south, value[3] - LEAST), 0);
+      next[x] = x ? Math.min(Math.max(value[2] + east, value[0] + this.least), 1) : Math.max(Math.min(value[0] + east, value[2] - this.least), 0);
+      next[y] = y === 3 ? Math.min(Math.max(value[3] + south, value[1] + this.least), 1) : Math.max(Math.min(value[1] + south, value[3] - this.least), 0);
       return next;
     }
 
@@ -93,6 +95,7 @@ const RoadDamageBox = (() => {
     put(value) {
       this.value = value;
       this.draw();
+      this.stage.dispatchEvent(new Event('boxput'));
     }
 
     draw() {
@@ -102,6 +105,7 @@ const RoadDamageBox = (() => {
       if (!this.value) return;
       const [x1, y1, x2, y2] = this.value.map((share, index) => share * (index % 2 ? tall : wide));
       for (const [name, size] of Object.entries({ x: x1, y: y1, width: x2 - x1, height: y2 - y1 })) this.rect.setAttribute(name, size);
+      if (this.outside) this.outside.setAttribute('d', `M0 0H${wide}V${tall}H0Z M${x1} ${y1}V${y2}H${x2}V${y1}Z`);
       this.grips.forEach((pair, corner) => pair.forEach((circle) => {
         circle.setAttribute('cx', corner % 2 ? x2 : x1);
         circle.setAttribute('cy', corner > 1 ? y2 : y1);
