@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -45,6 +45,15 @@ class Looked(Generic[T]):
 
     time_s: float
     found: Found | None
+    frame: T
+
+
+@dataclass(frozen=True)
+class Held(Generic[T]):
+    """A frame, its time, and what is to be covered in it: what was found, and what should be there (score 0)."""
+
+    time_s: float
+    found: Found
     frame: T
 
 
@@ -129,7 +138,7 @@ class _Things:
                 thing.seen.popleft()
         self._all = [thing for thing in self._all if thing.seen]
 
-    def with_held(self, frame: Looked[T], number: int) -> Looked[T]:
+    def with_held(self, frame: Looked[T], number: int) -> Held[T]:
         """The frame with what was found, and all that should be there."""
         there = [(thing.kind, thing.at(frame.time_s, number)) for thing in self._all]
         held = [(kind, _corners(at)) for kind, at in there if at is not None]
@@ -137,17 +146,18 @@ class _Things:
         boxes = np.array([box for _, box in held], np.float32).reshape(-1, 4)
         kinds = found.kind + tuple(kind for kind, _ in held)
         scores = np.concatenate([found.score, np.zeros(len(held), np.float32)])
-        return replace(frame, found=Found(np.concatenate([found.xyxy, boxes]), kinds, scores))
+        every = Found(np.concatenate([found.xyxy, boxes]), kinds, scores)
+        return Held(frame.time_s, every, frame.frame)
 
 
-def held(frames: Iterable[Looked[T]], most: int = MOST_WAITING) -> Iterator[Looked[T]]:
-    """The same frames, each with what was found in it, and what was found before or after and should be there (score 0).
+def held(frames: Iterable[Looked[T]], most: int = MOST_WAITING) -> Iterator[Held[T]]:
+    """The same frames, each with what was found in it, and what was found before or after and should be there.
 
     Times ascend. A frame comes once half a second after it was seen; no more than `most` frames wait.
     """
     things, waiting = _Things(), deque[tuple[int, Looked[T]]]()
 
-    def first() -> Looked[T]:
+    def first() -> Held[T]:
         number, frame = waiting.popleft()
         things.forget(frame.time_s, number)
         return things.with_held(frame, number)

@@ -95,10 +95,12 @@ def cover(image: Image, found: Found) -> Masked:
     grown = found.xyxy + side
     low, high = np.floor(grown[:, :2]), np.ceil(grown[:, 2:])
     boxes = np.clip(np.concatenate([low, high], 1), 0, [width, height, width, height]).astype(np.int64)
+    there = (boxes[:, :2] < boxes[:, 2:]).all(1)  # what is held from other frames may have left the picture
+    boxes, kinds = boxes[there], tuple(kind for kind, inside in zip(found.kind, there, strict=True) if inside)
     made = image.copy()
     for x1, y1, x2, y2 in boxes.tolist():
         made[y1:y2, x1:x2] = image[y1:y2, x1:x2].reshape(-1, 3).mean(0).round().astype(np.uint8)
-    return Masked(made, boxes, found.kind)
+    return Masked(made, boxes, kinds)
 
 
 def _scales(longest_px: int, wanted: tuple[float, ...]) -> list[float]:

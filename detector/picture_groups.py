@@ -114,3 +114,17 @@ class Wanted:
         if not group.continues:
             left &= group.end_s - zero_s - self._left_s > self._snap_s
         return np.isin(shown_s, offered[np.searchsorted(offered, self._left_s[left])])
+
+
+class Everything(Wanted):
+    """Every frame is wanted."""
+
+    def __init__(self) -> None:
+        super().__init__(np.zeros(1))
+
+    def served(self, time_s: float) -> None:
+        """The next one is wanted as well."""
+
+    def packets(self, group: Group, zero_s: float | None, *, follows_on: bool) -> NDArray[np.bool_]:
+        """All of them."""
+        return np.ones(len(group.packets), bool)

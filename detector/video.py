@@ -22,7 +22,7 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from detector.errors import N_, FootageError
-from detector.picture_groups import Wanted, groups_of_pictures
+from detector.picture_groups import Everything, Wanted, groups_of_pictures
 
 SUFFIXES = frozenset(
     [
@@ -201,6 +201,11 @@ class VideoReader:
         self._shape: tuple[int, ...] | None = None
         self._zero_s: float | None = None
 
+    @property
+    def zero_s(self) -> float:
+        """When the first frame is shown on the file's own clock, known once it was read."""
+        return self._zero_s or 0.0
+
     def frames_at(self, times_s: Iterable[float]) -> Iterator[Frame]:
         """The first frame at or after each wanted time, each frame once; times ascend.
 
@@ -208,7 +213,13 @@ class VideoReader:
         extra. Decoding goes on past damaged packets. Raises FootageError where the file can't be
         opened.
         """
-        wanted = Wanted(np.fromiter(times_s, float))
+        return self._frames(Wanted(np.fromiter(times_s, float)))
+
+    def every_frame(self) -> Iterator[Frame]:
+        """All frames that can be decoded. Raises FootageError where the file can't be opened."""
+        return self._frames(Everything())
+
+    def _frames(self, wanted: Wanted) -> Iterator[Frame]:
         index = 0
         try:
             with _opened(self.path, self.device) as (container, stream):

@@ -15,7 +15,9 @@ from roaddamage import (
     backup_cli,
     basemap_cli,
     dataset_cli,
+    erase_cli,
     export_cli,
+    mask_cli,
     model_cli,
     rerun_cli,
     retention_cli,
@@ -65,12 +67,14 @@ app.add_typer(dataset_cli.app, name="dataset")
 app.add_typer(model_cli.app)
 app.add_typer(backup_cli.app)
 app.add_typer(retention_cli.app)
+app.add_typer(erase_cli.app)
 app.add_typer(basemap_cli.app, name="basemap")
 app.add_typer(export_cli.app)
 app.add_typer(server_cli.app)
 app.add_typer(roads_cli.app)
 app.add_typer(add_cli.app)
 app.add_typer(rerun_cli.app)
+app.add_typer(mask_cli.app)
 
 
 DETECT_HELP = N_(

@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 
-from detector.held import GAP_S, HOLD_S, MOST_WAITING, Looked, held
+from detector.held import GAP_S, HOLD_S, MOST_WAITING, Held, Looked, held
 from detector.masking import cover
 from detector.private import Found, Kind
 
@@ -55,7 +55,7 @@ def footage(way: Way, times_s: list[float], missed: set[int]) -> Iterator[Looked
         yield Looked(time_s, found() if index in missed else found(box(way, time_s)), index)
 
 
-def bare(frame: Looked[int], truth: np.ndarray) -> float:
+def bare(frame: Looked[int] | Held[int], truth: np.ndarray) -> float:
     """How much of the plate shows."""
     assert frame.found is not None
     return 1 - cover(ROAD, frame.found).share_of(truth)
@@ -144,7 +144,6 @@ def test_frames_that_nobody_looked_at_are_covered_as_those_that_were_missed() ->
 def test_what_is_found_stays_covered_and_nothing_more_where_it_stands() -> None:
     still = box(ahead, 0.0)
     for one in held(Looked(time_s, found(still), 0) for time_s in steady(30)):
-        assert one.found is not None
         assert one.found.xyxy[0].tolist() == still.astype(np.float32).tolist()
         covered = cover(ROAD, one.found).xyxy
         assert ((covered[:, 2:] - covered[:, :2]) <= (still[2:] - still[:2]) * 1.6 + 2).all()
