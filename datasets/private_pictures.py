@@ -1,27 +1,26 @@
 """Made pictures of streets with faces and number plates in them, of known sizes, to measure what masking misses.
 
-Faces are portraits (`portraits/`), plates are drawn as Japanese ones are: 330 x 165 mm, region and class number above, kana
-and up to four digits below (Road Transport Vehicle Act, ordinance's form 1). Each is turned, lit, smeared and compressed as
-a dashcam's picture is.
+Faces are portraits (`portraits/`), plates are drawn (`datasets.plates`) on vehicles (`datasets.vehicles`). Each is turned,
+and the picture lit, smeared and compressed as a dashcam's is (`datasets.filmed`). Nothing here is what a network learnt from.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
-from itertools import cycle
 from pathlib import Path
 
 import cv2
-import matplotlib_fontja
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
+from datasets.filmed import Light, filmed
+from datasets.plates import KINDS
 from datasets.synthetic import labelled_frames
+from datasets.vehicles import decoy, vehicle
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -34,185 +33,219 @@ FACES = {
     "obama": (0.273, 0.137, 0.728, 0.646),
 }
 """Where the face is in each portrait, xyxy in shares of it, from hair to chin."""
-FACE_PX, PLATE_PX = (6.0, 160.0), (10.0, 260.0)
-"""Heights of faces, and widths of plates, that are drawn; all ratios alike often."""
-EACH = 3
-"""So many faces, and plates, a picture."""
-PLATES = (
-    ((250, 250, 247), (20, 90, 60)),
-    ((250, 250, 247), (20, 90, 60)),
-    ((245, 200, 30), (20, 20, 20)),
-    ((20, 100, 70), (245, 245, 245)),
-    ((25, 25, 25), (245, 200, 30)),
-)
-"""Ground and letters: private cars (most), light ones, commercial ones, light commercial ones."""
-REGIONS = (
-    "品川",
-    "練馬",
-    "足立",
-    "多摩",
-    "世田谷",
-    "横浜",
-    "川崎",
-    "大宮",
-    "千葉",
-    "名古屋",
-    "なにわ",
-    "神戸",
-    "札幌",
-)
-KANA = "あいうえかきくけこさすせそたちつてとなにぬねのはひふほまみむめもやゆよらりるれろわ"
+FACE_PX, PLATE_PX = (8.0, 140.0), (10.0, 230.0)
+"""Heights of faces, and widths of plates seen squarely, that are drawn; all ratios alike often."""
+EACH = 12
+"""So many faces, and plates, a picture, as far as there is room."""
+DECOYS = 8
+ROADS = 12
+"""So many made roads are drawn; after that they come again."""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A face or plate in a picture: `corners` (4, 2) px; `size_px`: a face's height, a plate's width as if seen squarely.
+
+    `yaw_deg` is how far it is turned sideways, `who` a person's or a plate kind's name, `worn` whether the face wears a mask.
+    """
+
+    corners: Floats
+    plate: bool
+    size_px: float
+    yaw_deg: float
+    who: str
+    worn: bool
+
+    @property
+    def xyxy(self) -> Floats:
+        """The box around it, (4,) px."""
+        return np.concatenate([self.corners.min(0), self.corners.max(0)])
 
 
 @dataclass(frozen=True)
 class PrivatePicture:
-    """A picture, (H, W, 3) uint8 RGB, and what shows a person in it: `xyxy` (n, 4) px and which are `plate` (n,).
-
-    `clean` is the same picture without any of it.
-    """
+    """A picture, (H, W, 3) uint8 RGB, the light it was taken in, and what shows a person in it."""
 
     image: Bytes
-    clean: Bytes
-    xyxy: Floats
-    plate: NDArray[np.bool_]
-
-    @property
-    def size_px(self) -> Floats:
-        """The height of each face and the width of each plate, (n,)."""
-        width, height = (self.xyxy[:, 2:] - self.xyxy[:, :2]).T
-        return np.asarray(np.where(self.plate, width, height))
+    light: Light
+    things: tuple[Thing, ...]
 
 
 def private_pictures(
-    count: int, seed: int, size_px: tuple[int, int] = (1280, 720), roads: Iterable[Bytes] = ()
+    count: int, seed: int, size_px: tuple[int, int] = (1280, 720), roads: Sequence[Bytes] = ()
 ) -> Iterator[PrivatePicture]:
-    """`count` pictures, on `roads` by turns (pictures (H, W, 3) uint8 RGB), or on made ones where there are none."""
+    """`count` pictures: every second on one of `roads` (pictures (H, W, 3) uint8 RGB) where there are any, else on made ones."""
     rng = np.random.default_rng(seed)
-    given = list(roads)
-    made = cycle(given) if given else (one.image for one in labelled_frames(count, seed, size_px))
-    for _, road in zip(range(count), made, strict=False):
-        scene = road.copy()
-        boxes: list[Floats] = []
-        plates: list[bool] = []
-        for plate in [True, False] * EACH:
-            put = _put(scene, boxes, rng, plate=plate)
-            if put is not None:
-                boxes.append(put)
-                plates.append(plate)
-        seen, clean = _filmed((scene, road), rng)
-        yield PrivatePicture(seen, clean, np.array(boxes).reshape(-1, 4), np.array(plates, bool))
+    for road, light in _roads(count, rng, seed, size_px, roads):
+        scene, shining = road.copy(), np.zeros(road.shape[:2], np.uint8)
+        sizes = [(_size(limits, rng), limits is PLATE_PX) for limits in (PLATE_PX, FACE_PX) * EACH]
+        things: list[Thing] = []
+        for size, is_plate in sorted(sizes, reverse=True):
+            made = _put(scene, things, size, rng, plate=is_plate)
+            if made is not None:
+                things.append(made)
+                if is_plate and _shines(light, made.who):
+                    cv2.fillConvexPoly(shining, made.corners.round().astype(np.int32), 255)
+        yield PrivatePicture(filmed(scene, light, shining, rng), light, tuple(things))
 
 
-def _put(scene: Bytes, others: list[Floats], rng: np.random.Generator, *, plate: bool) -> Floats | None:
-    """Draw a face or a plate where there is room; its box, or None where none was found."""
-    least, most = PLATE_PX if plate else FACE_PX
-    size_px = math.exp(rng.uniform(math.log(least), math.log(most)))
-    picture, box = _car(rng) if plate else _head(rng)
-    scale = size_px / (box[2] - box[0] if plate else box[3] - box[1])
-    how = _turned(picture.shape, scale, rng)
-    corners = cv2.perspectiveTransform(
-        _corners(np.array([0, 0, picture.shape[1], picture.shape[0]], float)), how
-    )[0]
-    low, high = corners.min(0), corners.max(0)
-    room = np.array([scene.shape[1], scene.shape[0]]) - (high - low)
-    if (room < 1).any():
-        return None
-    for _ in range(20):
-        place = rng.uniform((0, 0.2 * room[1]), (room[0], room[1]))
-        whole = np.concatenate([place, place + high - low])
-        if all((whole[2:] < other[:2]).any() or (whole[:2] > other[2:]).any() for other in others):
-            break
-    else:
-        return None
-    move = np.array([[1, 0, place[0] - low[0]], [0, 1, place[1] - low[1]], [0, 0, 1]]) @ how
-    size = scene.shape[1::-1]
-    # A picture that is made much smaller is smoothed first, as a lens would.
-    soft = cv2.GaussianBlur(picture, (0, 0), max(0.4 / scale, 0.01)) if scale < 1 else picture
-    laid = cv2.warpPerspective(soft, move, size, flags=cv2.INTER_LINEAR)
-    cover = cv2.warpPerspective(np.ones(picture.shape[:2], np.float32), move, size, flags=cv2.INTER_LINEAR)
-    scene[:] = (scene * (1 - cover[..., None]) + laid * cover[..., None]).astype(np.uint8)
-    at = cv2.perspectiveTransform(_corners(box), move)[0]
-    return np.concatenate([at.min(0), at.max(0)])
+def _shines(light: Light, kind: str) -> bool:
+    """Whether a plate is brighter than the dark around it: lit by headlights, or from behind its letters."""
+    return light is Light.headlights or (light is Light.dark and KINDS[kind].lit)
 
 
-def _corners(box: Floats) -> Floats:
-    x1, y1, x2, y2 = box
-    return np.array([[[x1, y1], [x2, y1], [x2, y2], [x1, y2]]], np.float64)
+def clean_pictures(
+    count: int, seed: int, size_px: tuple[int, int] = (1280, 720), roads: Sequence[Bytes] = ()
+) -> Iterator[tuple[Bytes, bool]]:
+    """`count` pictures without any face or plate, and whether things like plates are in them: every second time two."""
+    rng = np.random.default_rng(seed)
+    for number, (road, light) in enumerate(_roads(count, rng, seed, size_px, roads)):
+        scene, decoys = road.copy(), number % 4 > 1
+        for _ in range(DECOYS * decoys):
+            picture = decoy(rng)
+            width_px = _size(PLATE_PX, rng)
+            how, _ = _turned(picture.shape, width_px / picture.shape[1], rng)
+            _lay(
+                scene, picture, np.ones(picture.shape[:2], np.float32), _moved(how, picture.shape, scene, rng)
+            )
+        yield filmed(scene, light, np.zeros(road.shape[:2], np.uint8), rng), decoys
 
 
-def _turned(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> Floats:
-    """A picture scaled, turned sideways by up to 45 degrees and tilted by up to 8, as a 3 x 3 homography."""
+def _roads(
+    count: int, rng: np.random.Generator, seed: int, size_px: tuple[int, int], given: Sequence[Bytes]
+) -> Iterator[tuple[Bytes, Light]]:
+    """Roads, given and made ones by turns, each in a light: day half the time."""
+    made = [one.image for one in labelled_frames(min(ROADS, -(-count // (2 if given else 1))), seed, size_px)]
+    for number in range(count):
+        of = given if given and number % 2 else made
+        road = of[(number // 2 if given else number) % len(of)]
+        scale = size_px[0] / road.shape[1]
+        if scale != 1:
+            road = np.asarray(
+                cv2.resize(road, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8
+            )
+        lights = list(Light)
+        light = Light.day if rng.random() < 0.4 else lights[int(rng.integers(1, len(lights)))]
+        yield (road[:, ::-1] if rng.random() < 0.5 else road), light  # fmt: skip
+
+
+def _size(limits: tuple[float, float], rng: np.random.Generator) -> float:
+    least, most = limits
+    return math.exp(rng.uniform(math.log(least), math.log(most)))
+
+
+def _put(
+    scene: Bytes, others: list[Thing], size_px: float, rng: np.random.Generator, *, plate: bool
+) -> Thing | None:
+    """Draw a face or a vehicle with its plate where there is room; None where none was found."""
+    picture, cover, box, who, worn = _vehicle(rng) if plate else _head(rng)
+    how, yaw = _turned(picture.shape, size_px / (box[2] - box[0] if plate else box[3] - box[1]), rng)
+    height, width = scene.shape[:2]
+    for _ in range(40):
+        move = _moved(how, picture.shape, scene, rng)
+        whole, corners = (_through(move, part) for part in (np.array([0, 0, *picture.shape[1::-1]]), box))
+        inside = (corners.min(0) >= 1).all() and (corners.max(0) < [width - 1, height - 1]).all()
+        if inside and not any(_touch(whole, other.corners) for other in others):
+            _lay(scene, picture, cover, move)
+            return Thing(corners, plate, size_px, yaw, who, worn)
+    return None
+
+
+def _touch(one: Floats, other: Floats) -> bool:
+    """Whether the boxes around them overlap, a little room counted in."""
+    room = 0.2 * (other.max(0) - other.min(0))
+    return bool((one.max(0) > other.min(0) - room).all() and (other.max(0) + room > one.min(0)).all())
+
+
+def _moved(how: Floats, shape: tuple[int, ...], scene: Bytes, rng: np.random.Generator) -> Floats:
+    """A homography that also puts a picture's middle somewhere in the scene, seldom in its uppermost part."""
+    height, width = scene.shape[:2]
+    x, y = rng.uniform((0, 0.15 * height), (width, height))
+    return np.asarray(np.array([[1, 0, x], [0, 1, y], [0, 0, 1]]) @ how)
+
+
+def _through(move: Floats, box: Floats) -> Floats:
+    x1, y1, x2, y2 = box.astype(float)
+    points = np.array([[[x1, y1], [x2, y1], [x2, y2], [x1, y2]]])
+    return np.asarray(cv2.perspectiveTransform(points, move)[0], np.float64)
+
+
+def _turned(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> tuple[Floats, float]:
+    """A picture's middle put to 0, scaled, and turned as seen from six widths away: a homography, and the yaw in degrees.
+
+    Half of all are turned sideways by up to 20 degrees, the others by up to 60; pitch is up to 15, roll up to 10.
+    """
     height, width = shape[:2]
-    yaw, roll = math.radians(rng.uniform(-45, 45)), math.radians(rng.uniform(-8, 8))
+    yaw_deg = float(rng.uniform(-20, 20) if rng.random() < 0.5 else rng.uniform(-60, 60))
+    yaw, pitch, roll = np.radians([yaw_deg, rng.uniform(-15, 15), rng.uniform(-10, 10)])
+    turn = cv2.Rodrigues(np.array([0, 0, roll]))[0] @ cv2.Rodrigues(np.array([pitch, 0, 0]))[0]
+    turn = turn @ cv2.Rodrigues(np.array([0, yaw, 0]))[0]
+    far = 6.0 * width
+    flat = np.column_stack([turn[:, 0], turn[:, 1], [0, 0, far]])
     middle = np.array([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1]])
-    side = np.array(
-        [[math.cos(yaw), 0, 0], [0, 1, 0], [0.6 * math.sin(yaw) / width, 0, 1]]
-    )  # seen from 1.7 widths away
-    turn = np.array([[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]])
-    return np.asarray(np.diag([scale, scale, 1.0]) @ turn @ side @ middle)
+    return np.diag([scale * far, scale * far, 1.0]) @ flat @ middle, abs(yaw_deg)
 
 
-def _head(rng: np.random.Generator) -> tuple[Bytes, Floats]:
-    """A portrait, mirrored half the time, and where the face is, px."""
+def _lay(scene: Bytes, picture: Bytes, cover: NDArray[np.float32], move: Floats) -> None:
+    """Draw a picture into the scene, as far as `cover` (H, W) from 0 to 1 has it; smoothed first, as a lens would."""
+    corners = _through(move, np.array([0, 0, *picture.shape[1::-1]]))
+    x1, y1, x2, y2 = np.clip(
+        np.concatenate([corners.min(0), corners.max(0) + 1]), 0, [*scene.shape[1::-1]] * 2
+    ).astype(int)
+    if x1 >= x2 or y1 >= y2:
+        return
+    ratio = math.sqrt(abs(np.linalg.det(move[:2, :2])) / move[2, 2] ** 2)
+    if ratio < 1:
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), max(0.4 / ratio, 0.01)), np.uint8)
+    here = np.array([[1, 0, -x1], [0, 1, -y1], [0, 0, 1]]) @ move
+    size = (int(x2 - x1), int(y2 - y1))
+    laid = cv2.warpPerspective(picture, here, size, flags=cv2.INTER_LINEAR)
+    share = cv2.warpPerspective(cover, here, size, flags=cv2.INTER_LINEAR)[..., None]
+    part = scene[y1:y2, x1:x2]
+    part[:] = (part * (1 - share) + laid * share).astype(np.uint8)
+
+
+def _vehicle(rng: np.random.Generator) -> tuple[Bytes, NDArray[np.float32], Floats, str, bool]:
+    picture, box, kind = vehicle(rng)
+    return picture, np.ones(picture.shape[:2], np.float32), box, kind, False
+
+
+def _head(rng: np.random.Generator) -> tuple[Bytes, NDArray[np.float32], Floats, str, bool]:
+    """A person's head and shoulders, mirrored half the time, with a mask on the mouth a quarter of the time."""
     name = str(rng.choice(sorted(FACES)))
-    picture = _portrait(name)
+    picture, cover = _portrait(name)
     height, width = picture.shape[:2]
-    box = np.array(FACES[name]) * [width, height, width, height]
+    x1, y1, x2, y2 = box = np.array(FACES[name]) * [width, height, width, height]
+    worn = bool(rng.random() < 0.25)
+    if worn:
+        picture = picture.copy()
+        white = rng.uniform(200, 250)
+        middle, half = ((x1 + x2) / 2, y1 + 0.78 * (y2 - y1)), (0.4 * (x2 - x1), 0.22 * (y2 - y1))
+        cv2.ellipse(picture, (middle, (2 * half[0], 2 * half[1]), 0), (white, white, white), -1)
     if rng.random() < 0.5:
-        picture = np.ascontiguousarray(picture[:, ::-1])
-        box = np.array([width - box[2], box[1], width - box[0], box[3]])
-    return picture, box
+        picture, cover = np.ascontiguousarray(picture[:, ::-1]), np.ascontiguousarray(cover[:, ::-1])
+        box = np.array([width - x2, y1, width - x1, y2])
+    return picture, cover, box, name, worn
 
 
 @cache
-def _portrait(name: str) -> Bytes:
-    return np.asarray(Image.open(PORTRAITS / f"{name}.jpg").convert("RGB"))
-
-
-def _car(rng: np.random.Generator) -> tuple[Bytes, Floats]:
-    """The back of a car with its plate, and where that is, px."""
-    width, height = 1200, 760
-    paint = tuple(int(part) for part in rng.integers(20, 230) + rng.integers(-15, 16, 3))
-    car = Image.new("RGB", (width, height), paint)
-    draw = ImageDraw.Draw(car)
-    draw.rectangle((90, 40, width - 90, 300), fill=(35, 42, 50))
-    for left in (20, width - 170):
-        draw.rectangle((left, 330, left + 150, 430), fill=(170, 25, 30))
-    draw.rectangle((0, 620, width, height), fill=(30, 30, 32))
-    left, top = int(rng.integers(360, 510)), int(rng.integers(400, 560))
-    car.paste(plate(rng), (left, top))
-    return np.asarray(car), np.array([left, top, left + 330, top + 165], float)
-
-
-def plate(rng: np.random.Generator) -> Image.Image:
-    """A Japanese number plate, a pixel a millimetre."""
-    ground, ink = PLATES[int(rng.integers(len(PLATES)))]
-    drawn = Image.new("RGB", (330, 165), ground)
-    draw = ImageDraw.Draw(drawn)
-    draw.rounded_rectangle((2, 2, 327, 162), 8, outline=tuple(part // 2 + 60 for part in ground), width=2)
-    region, number = str(rng.choice(REGIONS)), f"{int(rng.choice((3, 5)))}{int(rng.integers(0, 100)):02d}"
-    draw.text((165, 31), f"{region} {number}", ink, _font(44), anchor="mm")
-    digits = f"{int(rng.integers(1, 10000)):4d}".replace(" ", "・")
-    draw.text((34, 110), str(rng.choice(list(KANA))), ink, _font(38), anchor="mm")
-    draw.text((190, 108), f"{digits[:2]}-{digits[2:]}", ink, _font(86), anchor="mm")
-    return drawn
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(Path(matplotlib_fontja.__file__).parent / "fonts" / "ipaexg.ttf"), size)
-
-
-def _filmed(pictures: tuple[Bytes, Bytes], rng: np.random.Generator) -> list[Bytes]:
-    """Pictures as a dashcam keeps them: its light, its smear, its noise and its compression, alike for all."""
-    gain, smear, noise_sd = rng.uniform(0.3, 1.15), int(rng.integers(1, 6)), rng.uniform(0.5, 6)
-    quality = int(rng.integers(45, 93))
-    kernel = np.zeros((smear, smear), np.float32)
-    kernel[smear // 2] = 1 / smear
-    noise = rng.normal(0, noise_sd, pictures[0].shape)
-    made = []
-    for picture in pictures:
-        lit = np.clip(cv2.filter2D(picture, -1, kernel) * gain + noise, 0, 255).astype(np.uint8)
-        _, data = cv2.imencode(".jpg", lit[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        made.append(np.asarray(Image.open(BytesIO(data.tobytes()))))
-    return made
+def _portrait(name: str) -> tuple[Bytes, NDArray[np.float32]]:
+    """A portrait and where the person is in it, from 0 to 1: cut out of what is behind (GrabCut, Rother et al. 2004)."""
+    picture = np.asarray(Image.open(PORTRAITS / f"{name}.jpg").convert("RGB"))
+    height, width = picture.shape[:2]
+    x1, y1, x2, y2 = (np.array(FACES[name]) * [width, height, width, height]).round().astype(int)
+    guess = np.full((height, width), cv2.GC_PR_BGD, np.uint8)
+    guess[y1 : y2 + height // 20, x1:x2] = cv2.GC_PR_FGD
+    guess[y2:, width // 5 : -width // 5] = cv2.GC_PR_FGD
+    cv2.ellipse(
+        guess, ((x1 + x2) // 2, (y1 + y2) // 2), ((x2 - x1) // 2, (y2 - y1) // 2), 0, 0, 360, cv2.GC_FGD, -1
+    )
+    guess[: height // 3, : width // 20] = guess[: height // 3, -width // 20 :] = cv2.GC_BGD
+    cv2.setRNGSeed(1)
+    rough = (
+        np.random.default_rng(1).normal(picture, 3).clip(0, 255).astype(np.uint8)
+    )  # one flat colour has no spread
+    behind, person = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(rough, guess, (0, 0, 1, 1), behind, person, 4, cv2.GC_INIT_WITH_MASK)
+    there = np.isin(guess, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+    return picture, np.asarray(cv2.GaussianBlur(there, (0, 0), 1.5), np.float32)  # fmt: skip
