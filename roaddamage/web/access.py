@@ -140,7 +140,6 @@ ACCESS: dict[str, frozenset[str]] = {
     "erasure_pictures": ADMINISTER,
     "erasure_span": ADMINISTER,
     "erasure_cover": ADMINISTER,
-    "masking": ADMINISTER,
     "retention": ADMINISTER,
     "retention_part": ADMINISTER,
     "retention_run": ADMINISTER,
