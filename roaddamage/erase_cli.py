@@ -25,6 +25,7 @@ roaddamage erase … --yes
 """
 )
 app = typer.Typer()
+FORMATS = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 NO_PLACE = N_("{text} is no place: give latitude,longitude in degrees, such as 35.6812,139.7671.")
 NO_USER = N_("There is no user {name}.")
 
@@ -32,8 +33,10 @@ NO_USER = N_("There is no user {name}.")
 @app.command(help=ERASE_HELP)
 def erase(
     at: Annotated[str, typer.Option(help=N_("Where: latitude,longitude in degrees."))],
-    since: Annotated[datetime, typer.Option("--from", help=N_("From when, on the municipality's clock."))],
-    until: Annotated[datetime, typer.Option(help=N_("Until when."))],
+    since: Annotated[
+        datetime, typer.Option("--from", formats=FORMATS, help=N_("From when, on the municipality's clock."))
+    ],
+    until: Annotated[datetime, typer.Option(formats=FORMATS, help=N_("Until when."))],
     reference: Annotated[
         str, typer.Option(help=N_("Number under which the request is kept; not who asked."))
     ],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -77,7 +78,7 @@ def erase_span(
 
     Raises ErasureError for no stretch, and where footage is to go that waits or runs.
     """
-    if not 0 <= begin_s <= end_s:
+    if not 0 <= begin_s <= end_s < math.inf:
         raise ErasureError(NO_STRETCH)
     kind = Kind.footage if footage else Kind.span
     return _erase(erasure, by, kind, drive=drive, begin_s=begin_s, end_s=end_s)
@@ -115,7 +116,7 @@ def erase_found(asked: Erasure, found: Found, footage: bool = False) -> int:
 
 
 def _checked(area: Sequence[float]) -> list[float]:
-    edges = [round(min(max(float(share), 0.0), 1.0), 6) for share in area]
+    edges = [round(min(max(float(share), 0.0), 1.0), 6) for share in area if math.isfinite(share)]
     if len(edges) != 4 or edges[2] - edges[0] < LEAST_SHARE or edges[3] - edges[1] < LEAST_SHARE:
         raise ErasureError(NO_AREA)
     return edges

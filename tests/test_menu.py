@@ -42,7 +42,7 @@ def test_the_pages_of_administration_lead_to_one_another(client: Client, people:
     client.force_login(people["administrator"])
     page = client.get("/health/").content.decode()
     below = page.partition('<nav class="below"')[2].partition("</nav>")[0]
-    assert below.count("<a ") == 7
+    assert below.count("<a ") == 9
     assert '<a href="/health/" aria-current="page">' in below
     assert '<nav class="below"' not in client.get("/damages/").content.decode()
     client.force_login(people["engineer"])

@@ -8,7 +8,7 @@ from django.urls import reverse
 BELOW = {
     "work_lists": ("/stops/",),
     "models": ("/reruns/",),
-    "people": ("/log/", "/health/", "/masking/", "/retention/", "/tokens/", "/webhooks/"),
+    "people": ("/log/", "/health/", "/masking/", "/retention/", "/erasures/", "/tokens/", "/webhooks/"),
 }
 """Where else the pages of an entry lie, besides below its own address."""
 
