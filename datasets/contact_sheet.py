@@ -1,4 +1,7 @@
-"""Pictures of a dataset side by side, with their boxes, to look at labels rather than count them."""
+"""Pictures of a dataset side by side, with their boxes, to look at labels rather than count them.
+
+They are masked here, wherever the dataset is from; its own files stay as they were imported.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from datasets.dataset import Dataset, DatasetError, Floats, Picture
 from detector.classes import CLASSES
 from detector.errors import N_
+from detector.masking import masker
 
 CELL_PX = (400, 300)
 COLUMNS = 6
@@ -38,7 +42,8 @@ def chosen(
 def write_sheet(dataset: Dataset, pictures: Sequence[Picture], out: Path) -> None:
     """Draw pictures with their boxes in the classes' colours, `COLUMNS` to a row, as JPEG or PNG by the name.
 
-    Raises DatasetError for a picture that can't be read or a name of neither, OSError where nothing can be written.
+    Raises DatasetError for a picture that can't be read or a name of neither, ModelError where pictures can't be masked,
+    OSError where nothing can be written.
     """
     form = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}.get(out.suffix.lower())
     if form is None:
@@ -67,9 +72,10 @@ def _cell(dataset: Dataset, picture: Picture) -> Image.Image:
     room = CELL_PX[0] - 4, CELL_PX[1] - _TEXT_PX - 8
     try:
         with Image.open(path) as stored:
-            small = ImageOps.contain(ImageOps.exif_transpose(stored).convert("RGB"), room)
+            upright = np.asarray(ImageOps.exif_transpose(stored).convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DatasetError(N_("{path} can't be read ({reason})."), path=path, reason=error) from error
+    small = ImageOps.contain(Image.fromarray(masker().masked(upright).image), room)
     if picture.judged is not None and picture.known is not None:
         small = _shaded(small, picture.known)
     draw = ImageDraw.Draw(small)

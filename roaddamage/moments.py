@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.held import Looked, held
-from detector.masking import Masker, cover, masker
+from detector.masking import Masker, cover
 from detector.private import Found
+from roaddamage.masker_in_use import masker_in_use
 
 WIDTH_PX = 960
 AROUND_S = 1.0
@@ -38,7 +39,9 @@ class Moments:
         if (drive, time_s) not in self._found:
             self._keep((drive, time_s), self._masker.find(small))
         looked = held(self._near(drive, time_s))
-        return cover(small, next(one.found for one in looked if one.time_s == time_s and one.found)).image
+        return cover(
+            small, next(one.found for one in looked if one.time_s == time_s and one.found is not None)
+        ).image
 
     def _keep(self, moment: tuple[str, float], found: Found) -> None:
         with self._turn:
@@ -67,4 +70,4 @@ def _reduced(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 @cache
 def moments() -> Moments:
     """Those of this process. Raises ModelError where nothing can be masked: then nothing is shown."""
-    return Moments(masker())
+    return Moments(masker_in_use())

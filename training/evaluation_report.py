@@ -10,6 +10,7 @@ import numpy as np
 from datasets.dataset import Dataset
 from detector.classes import CLASSES, CODES
 from detector.errors import N_, Translate
+from detector.masking import masker
 from maps.pictures import small_address
 from training.evaluate import ALL, Drawn, Evaluation, Group, Interval, Mistaken, Score, read_picture
 from training.scores import SIZE_BOUNDS, Calibration
@@ -36,7 +37,10 @@ BOXES_TOLD = N_("White: labels, dashed where missed. Coloured: what was found, d
 
 
 def page(evaluation: Evaluation, dataset: Dataset, language: str, translate: Translate) -> str:
-    """The whole page. Raises DatasetError where a picture that is shown can't be read."""
+    """The whole page.
+
+    Raises DatasetError where a picture that is shown can't be read, ModelError where it can't be masked.
+    """
     _ = translate
     title = _(N_("Evaluation of {model}")).format(model=evaluation.model)
     body = [
@@ -243,9 +247,9 @@ def _confusion(told: Evaluation, _: Translate) -> str:
 
 
 def _thumbnail(one: Mistaken, dataset: Dataset, _: Translate) -> str:
-    """A picture with its boxes, and why it is among the worst."""
+    """A picture with its boxes, and why it is among the worst; masked, as nobody knows where a dataset is from."""
     (picture,) = (row for row in dataset.pictures if row.name == one.name)
-    image = read_picture(dataset, picture)
+    image = masker().masked(read_picture(dataset, picture)).image
     height = max(round(image.shape[0] * THUMBNAIL_PX / image.shape[1]), 1)
     address = small_address(np.ascontiguousarray(image[..., ::-1]), THUMBNAIL_PX)
     boxes = "".join(_box(box, THUMBNAIL_PX, height) for box in one.boxes)
