@@ -44,7 +44,7 @@ WORDS: dict[str, str] = {
     "picture_of": N_("Evidence picture of damage {number}"),
     "no_picture": N_("The picture {name} is not beside this page."),
     "open_picture": N_("Open the evidence picture"),
-    "masked": N_("Part of this damage is masked ({percent} %)."),
+    "masked": N_("Part of this damage is masked ({share})."),
     "no_answer": N_("The server does not answer; what is shown may be old. Move the map to try again."),
     "broken": N_("The map can't be shown: {reason}"),
     "size": N_("Size"),

@@ -48,7 +48,7 @@
     // That part of a damage can't be seen in its picture, as masks cover it.
     masked(one) {
       const percent = Math.round(100 * one.covered);
-      return percent ? el('p.rd-note', {}, this.word('masked', {percent})) : null;
+      return percent ? el('p.rd-note', {}, this.word('masked', {share: percent + ' %'})) : null;
     }
 
     picture(name, record) {
