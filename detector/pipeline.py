@@ -57,6 +57,8 @@ class Options:
     vehicle: Vehicle = field(default_factory=Vehicle)
     keep_frames: bool = False
     """Also keep each sighting's whole picture without its box, to label it."""
+    people: Path | None = None
+    """A general detector, with which whole people are covered in pictures too."""
 
 
 class Source(StrEnum):
@@ -170,7 +172,9 @@ def detect_drive(
 
     frames = meter.timed("decode", drive.frames(trajectory, options.every_m, model.device))
     clear = _clear(frames, trajectory, coverage, meter)
-    with Writer(evidence, masker(), frames=options.keep_frames, kept=options.vehicle.kept) as pictures:
+    with Writer(
+        evidence, masker(options.people), frames=options.keep_frames, kept=options.vehicle.kept
+    ) as pictures:
 
         def keep(tracks: Iterable[Track]) -> None:
             for track in tracks:

@@ -29,6 +29,7 @@ from roaddamage.common_options import (
     DEVICE,
     KEEP_AREA,
     MODEL,
+    PEOPLE,
     ROADS,
     ROADS_CRS,
     TIMEZONE,
@@ -222,6 +223,7 @@ def detect(
     camera_model: Annotated[str | None, LENS] = None,
     vehicle: Annotated[Path | None, VEHICLE] = None,
     keep_area: Annotated[str | None, KEEP_AREA] = None,
+    mask_people: Annotated[Path | None, PEOPLE] = None,
     basemap: Annotated[str | None, BASEMAP] = None,
     within: Annotated[Path | None, WITHIN] = None,
     roads: Annotated[Path | None, ROADS] = None,
@@ -260,6 +262,7 @@ def detect(
         hfov_deg=hfov,
         horizon=horizon,
         lens=_lens(camera_model),
+        people=mask_people,
     )
     job = Job(
         footage=footage,

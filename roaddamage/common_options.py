@@ -54,6 +54,14 @@ KEEP_AREA = typer.Option(
     ),
 )
 
+PEOPLE = typer.Option(
+    metavar="WEIGHTS",
+    help=N_(
+        "Cover whole people too, found by this general detector: a YOLO checkpoint with a class person. None comes with the"
+        " program, and how many one misses was not measured."
+    ),
+)
+
 ROADS = typer.Option(
     metavar="FILE",
     envvar="ROADDAMAGE_ROADS",

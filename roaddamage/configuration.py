@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -118,6 +118,26 @@ class Logs(Part):
     requests: Annotated[bool, Field(description="a line for each request")] = True
 
 
+class Masking(Part):
+    """[masking]: what is covered in pictures besides faces and number plates."""
+
+    people: Annotated[
+        str,
+        Field(
+            description="a YOLO checkpoint with a class person: whole people are covered as well (a path, or a name in the"
+            " workspace)"
+        ),
+    ] = ""
+
+    def people_file(self, folder: Path) -> Path | None:
+        """The detector of people, in a workspace; None where none is wanted. Raises OSError where it can't be read."""
+        if not self.people:
+            return None
+        path = folder / self.people
+        path.open("rb").close()
+        return path
+
+
 class Configuration(Part):
     """All of it."""
 
@@ -126,6 +146,7 @@ class Configuration(Part):
     webhooks: Webhooks = Webhooks()
     metrics: Metrics = Metrics()
     logs: Logs = Logs()
+    masking: Masking = Masking()
     oidc: Oidc | None = None
 
 
@@ -172,14 +193,15 @@ def read(folder: Path, environment: Mapping[str, str] = os.environ) -> Configura
 
 def _files_are_there(made: Configuration, folder: Path, path: Path) -> None:
     """Raises ConfigurationError for a file that is named and can't be read."""
-    if made.oidc is None:
-        return
-    for key, read_file in (("client_secret_file", made.oidc.secret), ("ca_file", made.oidc.authority)):
+    named: dict[str, Callable[[Path], object]] = {"masking.people": made.masking.people_file}
+    if made.oidc:
+        named |= {"oidc.client_secret_file": made.oidc.secret, "oidc.ca_file": made.oidc.authority}
+    for key, read_file in named.items():
         try:
             read_file(folder)
         except (OSError, ValueError) as error:
             raise ConfigurationError(
-                N_("{path}: {key} can't be so: {reason}."), path=path, key=f"oidc.{key}", reason=error
+                N_("{path}: {key} can't be so: {reason}."), path=path, key=key, reason=error
             ) from error
 
 

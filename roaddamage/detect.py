@@ -227,12 +227,18 @@ def _report(
         "drives": [drive_report(result, job.zone, translate) for result in results],
         "refused": [{"path": str(one.path), "reason": one.error.message(translate)} for one in refused],
         "model": {"name": model.name, "sha256": model.sha256, "device": model.device},
-        "options": {name: value for name, value in asdict(job.options).items() if name != "vehicle"},
+        "options": _told(job.options),
         "vehicle": str(job.vehicle) if job.vehicle else None,
         "masked": True,
         "versions": {"roaddamage": __version__, "python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in LIBRARIES},
     }
+
+
+def _told(options: Options) -> dict[str, Any]:
+    """What a run was told, as JSON has it."""
+    told = {name: value for name, value in asdict(options).items() if name != "vehicle"}
+    return told | {"people": str(options.people) if options.people else None}
 
 
 def drive_report(result: DriveResult, zone: ZoneInfo, translate: Translate) -> dict[str, Any]:

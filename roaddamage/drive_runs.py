@@ -40,6 +40,7 @@ def run_drive(job: Job) -> None:
     from detector.model import Model
     from detector.pipeline import Options, detect_drive
     from roaddamage.gpus import device
+    from roaddamage.masker_in_use import people_file
     from roaddamage.models import Models
     from roaddamage.understanding import footage_of, hints
 
@@ -49,7 +50,9 @@ def run_drive(job: Job) -> None:
         with device(waiting=lambda: go_on(job)) as where:
             model = Model(Models(settings.WORKSPACE.folder).current(), where)
             vehicle = known_vehicle(drive.vehicle) if drive.vehicle else Known()
-            options = Options(hints=hints(drive.gps_offset_s), vehicle=vehicle, keep_frames=True)
+            options = Options(
+                hints=hints(drive.gps_offset_s), vehicle=vehicle, keep_frames=True, people=people_file()
+            )
             result = detect_drive(footage_of(drive), model, options, staged, _watch(job))
         os.sync()  # the pictures are on the disk before a row names them
         # Where the disk is full, the pictures of this run are to make room before its end can be written.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from detector.errors import N_, FootageError, Translate
-from roaddamage.common_options import KEEP_AREA, area_named, errors_said, working
+from roaddamage.common_options import KEEP_AREA, PEOPLE, area_named, errors_said, working
 from roaddamage.keeping import Keep
 from roaddamage.language import preferred_language, translation
 
@@ -58,6 +58,7 @@ def mask_files(
             )
         ),
     ] = None,
+    people: Annotated[Path | None, PEOPLE] = None,
     keep_area: Annotated[str | None, KEEP_AREA] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help=N_("Replace files of the same name in DIR."))
@@ -73,7 +74,7 @@ def mask_files(
     done: list[MaskedFile] = []
     refused: list[Refused] = []
     with errors_said(translate, out):
-        cover, plan = masker(), planned(job)
+        cover, plan = masker(people, fine=True), planned(job)
     refused += plan.refused
     try:
         with working(translate, out, N_("frames")) as moved:

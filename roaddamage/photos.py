@@ -19,7 +19,7 @@ from django.conf import settings
 from PIL import Image, ImageOps
 
 from detector.errors import N_, RoadDamageError
-from detector.masking import masker
+from roaddamage.masker_in_use import masker_in_use
 from roaddamage.records.models import Stop
 
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -87,7 +87,7 @@ def _opened(file: IO[bytes]) -> Image.Image:
     except Exception as error:  # broken files make Pillow raise many kinds
         raise PhotoError(N_("This is no photo that can be read. JPEG, PNG and WebP are known.")) from error
     upright.thumbnail((SIDE_PX, SIDE_PX))
-    return Image.fromarray(masker().masked(np.asarray(upright)).image)
+    return Image.fromarray(masker_in_use().masked(np.asarray(upright)).image)
 
 
 def _check(picture: Image.Image) -> None:

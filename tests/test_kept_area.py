@@ -107,7 +107,7 @@ def test_detections_keep_their_outlines() -> None:
 class Blind(Masker):
     """Finds nobody, and costs nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, people: object = None) -> None:
         """Without networks."""
 
     def find(self, image: np.ndarray) -> Found:

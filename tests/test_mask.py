@@ -314,7 +314,7 @@ def test_a_full_disk_is_said(card: Path, tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_command_tells_what_it_did(
     lang: str, words: str, card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("detector.masking.masker", Bright)
+    monkeypatch.setattr("detector.masking.masker", lambda *_, **__: Bright())
     told = roaddamage("mask", card, "--out", tmp_path / "out", env={"LC_ALL": lang})
     assert told.returncode == FootageError.exit_code
     assert all(word in told.stdout for word in ("a-2.mp4", words))
@@ -326,7 +326,7 @@ def test_the_command_tells_what_it_did(
 def test_without_the_networks_nothing_is_written(
     card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing() -> None:
+    def missing(*_: object, **__: object) -> None:
         raise ModelError("{reason}", reason="gone")
 
     monkeypatch.setattr("detector.masking.masker", missing)
