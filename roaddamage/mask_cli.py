@@ -45,7 +45,7 @@ app = typer.Typer()
 def mask_files(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="FOOTAGE|PICTURES...", help=N_("Video files, pictures, or folders of them.")),
+        typer.Argument(metavar="FOOTAGE...", help=N_("Video files, pictures, or folders of them.")),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help=N_("Folder for the masked files."))],
     keep: Annotated[
