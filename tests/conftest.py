@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,8 @@ import pytest
 from numpy.typing import NDArray
 
 from datasets.sample_drive import write_sample_drive
+from detector import masking
+from detector.private import NETWORKS, Found, Kind
 from roaddamage import locks
 from roaddamage.workspace import Workspace
 
@@ -150,11 +155,15 @@ def write_frames(path: Path, images: Iterable[NDArray[np.uint8]], rate: int) -> 
     return path
 
 
+def of_all_processes(factory: pytest.TempPathFactory) -> Path:
+    """The folder that all of the tests' processes share."""
+    folder = factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
 def rendered_once(factory: pytest.TempPathFactory, seconds: float) -> Path:
     """The built-in sample drive's first seconds: rendered by the first of the tests' processes that needs them."""
-    folder = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
+    folder = of_all_processes(factory)
     with locks.turn(folder / f"sample-{seconds}.lock"):
         return write_sample_drive(folder / f"sample-{seconds}", seconds)
 
@@ -221,6 +230,44 @@ def django_db_modify_db_settings(
 
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("records") / "records.sqlite3")
+
+
+def found_once(folder: Path, find: Callable[..., Found]) -> Callable[..., Found]:
+    """`Masker.find` with its answers kept in a folder, a file a picture: the same pixels have the same answer."""
+
+    @wraps(find)
+    def found(self: masking.Masker, image: NDArray[np.uint8]) -> Found:
+        if self._people:  # tests make such networks themselves
+            return find(self, image)
+        networks = [network.sha256 for network in NETWORKS.values()]
+        asked = repr((image.shape, self._fine, masking.LEAST, networks)).encode()
+        key = hashlib.blake2b(np.ascontiguousarray(image).tobytes() + asked, digest_size=16)
+        path = folder / f"{key.hexdigest()}.npz"
+        if not path.exists():
+            told = find(self, image)
+            part = folder / f".{os.getpid()}-{threading.get_ident()}.npz"
+            np.savez(part, xyxy=told.xyxy, kind=np.array(told.kind, "U32"), score=told.score)
+            os.replace(part, path)
+        with np.load(path) as kept:
+            return Found(kept["xyxy"], tuple(Kind(kind) for kind in kept["kind"].tolist()), kept["score"])
+
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def masks_kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What masking finds in a picture is looked for once: it takes half a second of a core, and many tests drive the same way."""
+    folder = of_all_processes(tmp_path_factory) / "masks"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(masking.Masker, "find", found_once(folder, masking.Masker.find))
+        yield
+
+
+@pytest.fixture
+def real_masking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Masking looks at each picture anew, for the tests of itself."""
+    monkeypatch.setattr(masking.Masker, "find", masking.Masker.find.__wrapped__)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -23,6 +23,8 @@ from detector.private import NETWORKS, OVERLAP_PX, WEIGHTS, WIDTH_PX, Found, Kin
 from detector.tracking import Footprint
 from roaddamage.photos import _opened
 
+pytestmark = pytest.mark.usefixtures("real_masking")
+
 
 def street(width: int = 960, height: int = 540) -> np.ndarray:
     """A grey road, a little rough."""
@@ -109,7 +111,7 @@ def changed(folder: Path, name: str) -> None:
     (folder / name).write_bytes(content)
 
 
-@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("kind", list(NETWORKS))
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
@@ -136,7 +138,7 @@ def test_a_drive_without_the_networks_writes_no_picture(
     from detector.model import Model
     from detector.pipeline import Options, detect_drive
 
-    monkeypatch.setattr("detector.pipeline.masker", lambda: Masker(tmp_path / "nothing"))
+    monkeypatch.setattr("detector.pipeline.masker", lambda people: Masker(tmp_path / "nothing"))
     write_sample_drive(tmp_path, 2.0)
     (drive,) = find_drives([tmp_path])
     with pytest.raises(ModelError, match="faces and number plates would show"):
