@@ -19,6 +19,7 @@ from PIL import Image
 from table_files import FORMULA, LONG_NAME, empty_tables, made_tables
 
 from detector.errors import Translate
+from maps.change import Change
 from maps.decided import decided_so_far
 from maps.offline import data_uri
 from maps.paper_map import COLOURS, DIAGNOSES, HOT, PaperMaps
@@ -186,6 +187,17 @@ def test_more_hot_spots_than_the_table_takes(tmp_path: Path) -> None:
     text = " ".join(pages(report(tmp_path, replace(tables, tables={"hot_spots": spots}), str)))
     assert "3 more are in the tables." in text
     assert text.count("812.3") == MOST_ROWS
+
+
+def test_counts_of_what_changed_stand_on_one_page(tmp_path: Path) -> None:
+    """Though the table before them ends where there is room for some of their rows alone."""
+    tables = made_tables().tables
+    reasons = ["reason " * (40 if row < 4 else 1) for row in range(MOST_ROWS)]
+    spots = tables["hot_spots"].iloc[[0] * MOST_ROWS].assign(rank=range(1, MOST_ROWS + 1), reasons=reasons)
+    changed = tables["change_damages"].iloc[[0] * len(Change)].assign(change=[str(one) for one in Change])
+    text = pages(report(tmp_path, Tables({"hot_spots": spots, "change_damages": changed}), str))
+    (page,) = (one for one in text if "Change since the survey before" in one)
+    assert [one for one in Change if f"{one} 1" not in page] == []
 
 
 @pytest.mark.parametrize("tables", [Tables({}), empty_tables()], ids=["no tables", "no rows"])
