@@ -19,6 +19,7 @@ benchmark: setup
 	.venv/bin/python -m benchmarks.telemetry
 	.venv/bin/python -m benchmarks.decoding
 	.venv/bin/python -m benchmarks.inference
+	.venv/bin/python -m benchmarks.masking
 	.venv/bin/python -m benchmarks.map_page
 	.venv/bin/python -m benchmarks.records_pages
 	.venv/bin/python -m benchmarks.truth
