@@ -1,7 +1,7 @@
 """Masking: faces and number plates are covered before a picture is first written.
 
 What is covered is one flat colour, the mean of what it was: nothing of it can be brought back. Misses cost more than
-covered road: thresholds are low, boxes are grown, and each picture is looked at in several sizes.
+covered road: thresholds are low, and boxes are grown.
 How much is missed `training.masking_score` measures.
 """
 
@@ -15,16 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.kept_area import KeptArea
+from detector.people import PeopleDetector
 from detector.private import WEIGHTS, Found, Image, Kind, PrivateDetector
 
 Ints = NDArray[np.int64]
 
 WORK_PX = 1280
-"""A picture's longer side at the scale 1; a larger one is also looked at as it is, up to `MOST_PX`."""
+"""A picture is looked at with its longer side so long: evidence is kept no larger."""
+SIZES = {Kind.face: (1.0,), Kind.plate: (0.5, 1.0)}
+"""In which shares of that size what is looked for: plates close by are only found in a smaller picture."""
 MOST_PX = 2560
-SCALES = {Kind.face: (0.5, 1.0, 2.0), Kind.plate: (0.5, 1.0, 2.0)}
-LEAST = {Kind.face: 0.25, Kind.plate: 0.25}
-"""Scores from which something is covered."""
+"""A fine look is also at half that size, and at a larger picture as it is, up to so long."""
+LEAST = {Kind.face: 0.15, Kind.plate: 0.1}
+"""Scores from which something is covered; docs/masking.md says what that misses, and covers in vain."""
 WHOLE = KeptArea()
 GROW = 0.15
 """Boxes are grown by this share of their sides, on each side."""
@@ -59,26 +62,34 @@ class Masked:
 class Masker:
     """Covers what shows a person, in pictures of any size."""
 
-    def __init__(self, weights: Path = WEIGHTS) -> None:
-        """Raises ModelError where it can't be done as it was measured: then no picture may be written."""
+    def __init__(self, weights: Path = WEIGHTS, people: Path | None = None, *, fine: bool = False) -> None:
+        """With `people`, a general detector, whole people are covered too; `fine` looks at large pictures in more sizes.
+
+        Raises ModelError where it can't be done as it was measured: then no picture may be written.
+        """
         self._detector = PrivateDetector(weights)
+        self._people = PeopleDetector(people) if people else None
+        self._fine = fine
 
     def find(self, image: Image) -> Found:
-        """Faces and plates in a picture, (H, W, 3) uint8 RGB; not yet grown, and one may be there several times.
+        """What shows a person in a picture, (H, W, 3) uint8 RGB; not yet grown, and one may be there several times.
 
         All that is found of one is covered: what one size shows too narrow another shows whole.
         """
         boxes, scores, kinds = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)], list[Kind]()
         longest = max(image.shape[:2])
-        for kind in Kind:
-            seen = [
-                self._detector.look(image, scale, kind, LEAST[kind])
-                for scale in _scales(longest, SCALES[kind])
-            ]
+        for kind, shares in SIZES.items():
+            scales = _scales(longest, {*shares, 0.5} if self._fine else {*shares}, fine=self._fine)
+            seen = [self._detector.look(image, scale, kind, LEAST[kind]) for scale in scales]
             xyxy, score = (np.concatenate(parts) for parts in zip(*seen, strict=True))
             boxes.append(xyxy)
             scores.append(score)
             kinds += [kind] * len(score)
+        if self._people:
+            xyxy, score = self._people.look(image)
+            boxes.append(xyxy)
+            scores.append(score)
+            kinds += [Kind.person] * len(score)
         return Found(np.concatenate(boxes), tuple(kinds), np.concatenate(scores))
 
     def masked(self, image: Image, kept: KeptArea = WHOLE) -> Masked:
@@ -103,15 +114,18 @@ def cover(image: Image, found: Found) -> Masked:
     return Masked(made, boxes, kinds)
 
 
-def _scales(longest_px: int, wanted: tuple[float, ...]) -> list[float]:
-    """Scales at which to look at a picture: those wanted of its size at work, and a large one as it is."""
-    scales = {min(one * WORK_PX / longest_px, MOST_PX / longest_px) for one in wanted}
-    if longest_px > WORK_PX:
-        scales.add(min(1.0, MOST_PX / longest_px))
-    return sorted(scales)
+def _scales(longest_px: int, shares: set[float], *, fine: bool) -> list[float]:
+    """Scales at which to look at a picture: those of work's size and, for a fine look, a larger one as it is."""
+    work = WORK_PX / longest_px
+    own = {max(work, min(1.0, MOST_PX / longest_px))} if fine else set()
+    return sorted({work * share for share in shares} | own)
+
+
+def masker(people: Path | None = None, *, fine: bool = False) -> Masker:
+    """The masker of this process, for what `Masker` is told. Raises ModelError as it does."""
+    return _masker(people, fine)
 
 
 @cache
-def masker() -> Masker:
-    """The masker of this process. Raises ModelError as `Masker` does."""
-    return Masker()
+def _masker(people: Path | None, fine: bool) -> Masker:
+    return Masker(people=people, fine=fine)

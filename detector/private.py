@@ -1,9 +1,8 @@
 """What shows a person: faces and number plates in a picture, found by two small networks.
 
 CenterFace (Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019; MIT) tells for each
-fourth pixel how likely it is a face's middle. The plate detector (zeusees' License-Plate-Detector; Apache 2.0) is a
-RetinaFace (Deng et al., 2020) with anchors. They come with the package, and are run with the content that is known here
-or not at all.
+fourth pixel how likely it is a face's middle. Number plates are found by a network of our own (`training.plate_model`).
+Both come with the package, and are run with the content that is known here or not at all.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +39,7 @@ class Kind(StrEnum):
 
     face = N_("face")
     plate = N_("number plate")
+    person = N_("person")
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,8 @@ def _rgb(image: Image) -> Floats:
     return image.astype(np.float32).transpose(2, 0, 1)[None]
 
 
-def _bgr_centred(image: Image) -> Floats:
-    """As RetinaFace was taught: blue first, less the mean colour of its pictures."""
-    return (image[..., ::-1].astype(np.float32) - (104, 117, 123)).astype(np.float32).transpose(2, 0, 1)[None]
+def _rgb_shares(image: Image) -> Floats:
+    return _rgb(image) / 255
 
 
 def _middles(answer: list[Floats]) -> tuple[Floats, Floats]:
@@ -84,35 +82,18 @@ def _middles(answer: list[Floats]) -> tuple[Floats, Floats]:
     return boxes.astype(np.float32), score[row, column]
 
 
-def _anchored(answer: list[Floats]) -> tuple[Floats, Floats]:
-    """RetinaFace: shifts of anchors in tenths of their size, and the logarithms of their sizes' ratios in fifths."""
-    shift, score, anchor = answer[0][0], answer[1][0, :, 1], _anchors()
-    wanted = score > 0.05
-    shift, anchor = shift[wanted], anchor[wanted]
-    middle = anchor[:, :2] + shift[:, :2] * 0.1 * anchor[:, 2:]
-    half = anchor[:, 2:] * np.exp(shift[:, 2:] * 0.2) / 2
-    return np.concatenate([middle - half, middle + half], 1).astype(np.float32), score[wanted]
+def _boxes(answer: list[Floats]) -> tuple[Floats, Floats]:
+    """YOLO: middle and size in pixels and a score, for each cell of three grids."""
+    middle, size, score = np.split(answer[0][0].T, (2, 4), 1)
+    return np.concatenate([middle - size / 2, middle + size / 2], 1), score[:, 0]
 
 
-@cache
-def _anchors() -> Floats:
-    """Middles and sizes in pixels, two a cell of three grids, (n, 4)."""
-    rows = []
-    for step, sizes in ((8, (24, 48)), (16, (96, 192)), (32, (384, 768))):
-        y, x = np.mgrid[: -(-HEIGHT_PX // step), : -(-WIDTH_PX // step)]
-        middles = np.repeat(np.stack([x, y], -1).reshape(-1, 2) + 0.5, len(sizes), 0) * step
-        side = np.tile(sizes, x.size)
-        rows.append(np.column_stack([middles, side, side]))
-    return np.concatenate(rows).astype(np.float32)
-
-
-        # A compiled network holds one request at a time, and its answer until the next.
 NETWORKS = {
     Kind.face: _Network(
         "centerface.onnx", "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc", _rgb, _middles
     ),
     Kind.plate: _Network(
-        "clp_det.onnx", "1bb07d364ba3b1cca8c27176d3ea6b5997b6264dea8c9304e092c618b112d5f0", _bgr_centred, _anchored
+        "plates.onnx", "cc99bb438c9990cd377fbb9a0ec4426d8e0fece069f3720d24f55412e5b49dbf", _rgb_shares, _boxes
     ),
 }  # fmt: skip
 
@@ -126,6 +107,7 @@ class PrivateDetector:
         import openvino
 
         self._runs: dict[Kind, Any] = {}
+        # A compiled network holds one request at a time, and its answer until the next.
         self._turn = threading.Lock()
         core = openvino.Core()
         for kind, network in NETWORKS.items():
