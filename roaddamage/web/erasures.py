@@ -89,10 +89,18 @@ def erasure(request: HttpRequest, number: int) -> HttpResponse:
     found = find(row)
     parts = list(row.parts.select_related("by", "drive", "stop__work_list"))
     shown = {(one.drive.pk, one.time_ms): _shown(one) for one in found.moments}
+    photos = [_photo(one) for one in found.stops]
     return render(request, "web/erasure.html", {
         "row": row, "found": found, "shown": shown, "parts": parts, "held": _held(parts), "left": [one for one in parts if one.finished is None],
-        "actions": ACTIONS, "photos": [(one, photo_file(one.photo) is not None, one.erased.all()) for one in found.stops],
+        "actions": ACTIONS, "photos": photos,
+        "left_to_erase": any(there and not gone for _, there, gone, _ in photos) or any(not one.is_gone for one in found.moments),
     })  # fmt: skip
+
+
+def _photo(stop: Stop) -> tuple[Stop, bool, bool, list[Erased]]:
+    """A stop, whether its photo's file is there, whether nothing of it is shown any more, and what was erased of it."""
+    erased = list(stop.erased.all())
+    return stop, photo_file(stop.photo) is not None, any(row.xyxy is None for row in erased), erased
 
 
 def _shown(one: Moment) -> Shown:
