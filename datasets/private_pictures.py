@@ -195,8 +195,15 @@ def _lay(scene: Bytes, picture: Bytes, cover: NDArray[np.float32], move: Floats)
     if x1 >= x2 or y1 >= y2:
         return
     ratio = math.sqrt(abs(np.linalg.det(move[:2, :2])) / move[2, 2] ** 2)
+    if ratio < 0.5:  # twice as large as it is seen
+        smaller = [round(side * 2 * ratio) or 1 for side in picture.shape[1::-1]]
+        x, y = (have / made for have, made in zip(picture.shape[1::-1], smaller, strict=True))
+        picture = np.asarray(cv2.resize(picture, smaller, interpolation=cv2.INTER_AREA), np.uint8)
+        cover = np.asarray(cv2.resize(cover, smaller, interpolation=cv2.INTER_AREA), np.float32)
+        move = move @ np.array([[x, 0, x / 2 - 0.5], [0, y, y / 2 - 0.5], [0, 0, 1]])
+        ratio = 0.5
     if ratio < 1:
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), max(0.4 / ratio, 0.01)), np.uint8)
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.4 / ratio), np.uint8)
     here = np.array([[1, 0, -x1], [0, 1, -y1], [0, 0, 1]]) @ move
     size = (int(x2 - x1), int(y2 - y1))
     laid = cv2.warpPerspective(picture, here, size, flags=cv2.INTER_LINEAR)

@@ -42,7 +42,7 @@ def report(masked: Callable[[float], bool] = lambda size_px: size_px >= 30) -> M
     ]
     return MaskingReport(
         "2026-11-25", networks(), settings(), 60, 0, 1, (1280, 720), {"face": 24, "number plate": 25},
-        recalls(seen), (), None, 1.0, 1.0, "none",
+        recalls(seen), (), None, 1.0, "none",
     )  # fmt: skip
 
 

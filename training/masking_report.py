@@ -88,7 +88,6 @@ class MaskingReport:
     recalls: tuple[Recall, ...]
     in_vain: tuple[InVain, ...]
     damages: DamagesCovered | None
-    seconds: float
     cpu_seconds: float
     processor: str
 
@@ -124,7 +123,7 @@ def settings() -> dict[str, Any]:
     told = {
         "work_px": masking.WORK_PX,
         "most_px": masking.MOST_PX,
-        "scales": masking.SCALES,
+        "sizes": masking.SIZES,
         "least": masking.LEAST,
         "grow": masking.GROW,
     }

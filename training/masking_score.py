@@ -71,15 +71,15 @@ class Seen:
     masked: bool
 
 
-def seen(masker: Masker, pictures: Iterable[PrivatePicture]) -> Iterator[tuple[list[Seen], float, float]]:
-    """What became of the things of each picture, and the seconds and processor's seconds that masking took."""
+def seen(masker: Masker, pictures: Iterable[PrivatePicture]) -> Iterator[tuple[list[Seen], float]]:
+    """What became of the things of each picture, and the seconds of the processor that masking took."""
     for number, one in enumerate(pictures):
-        began, busy = time.perf_counter(), time.process_time()
+        began = time.process_time()
         made = masker.masked(one.image)
-        took = time.perf_counter() - began, time.process_time() - busy
+        took = time.process_time() - began
         yield (
             [Seen(thing, number, str(one.light), covered(made, thing) >= COVERED) for thing in one.things],
-            *took,
+            took,
         )
 
 
@@ -99,7 +99,7 @@ def covered(made: Masked, thing: Thing) -> float:
 def recalls(all_seen: list[Seen]) -> tuple[Recall, ...]:
     """Shares of what was masked, by size, and beyond `FROM_PX` by yaw, light, person or kind, and masks worn."""
     made: list[Recall] = []
-    for kind in Kind:
+    for kind in SIZES_PX:
         ours = [one for one in all_seen if one.thing.plate == (kind is Kind.plate)]
         large = [one for one in ours if one.thing.size_px >= FROM_PX[kind]]
         parts: list[tuple[str, str, int, int, list[Seen]]] = [
@@ -152,12 +152,12 @@ def interval(picture: NDArray[np.int64], hit: NDArray[np.float64]) -> tuple[floa
 
 def in_vain(masker: Masker, pictures: Iterable[tuple[Bytes, bool]], moved: Moved) -> tuple[InVain, ...]:
     """Masks where there is nothing to mask, one a place, without and with things that are like plates."""
-    masks = {(kind, decoys): 0 for kind in Kind for decoys in (False, True)}
+    masks = {(kind, decoys): 0 for kind in SIZES_PX for decoys in (False, True)}
     looked = {False: 0, True: 0}
     for number, (picture, decoys) in enumerate(pictures, 1):
         found = masker.find(picture)
         looked[decoys] += 1
-        for kind in Kind:
+        for kind in SIZES_PX:
             wanted = np.array([which == kind for which in found.kind], bool)
             masks[kind, decoys] += len(distinct(found.xyxy[wanted], found.score[wanted]))
         moved(number)
@@ -192,12 +192,10 @@ def measured(
     rng = np.random.default_rng(seed)
     chosen = [real[at] for at in rng.permutation(len(real))]
     roads = [picture for path in chosen[:ROADS] if (picture := _picture(path)) is not None]
-    all_seen, seconds, busy, size_px = list[Seen](), 0.0, 0.0, (1280, 720)
-    for number, (ones, took, worked) in enumerate(
-        seen(masker, private_pictures(pictures, seed, size_px, roads)), 1
-    ):
+    all_seen, busy, size_px = list[Seen](), 0.0, (1280, 720)
+    for number, (ones, took) in enumerate(seen(masker, private_pictures(pictures, seed, size_px, roads)), 1):
         all_seen += ones
-        seconds, busy = seconds + took, busy + worked
+        busy += took
         told(f"masked {number} of {pictures} pictures")
     count = -(-pictures // 12) * 4
     vain = in_vain(
@@ -220,7 +218,6 @@ def measured(
         recalls=recalls(all_seen),
         in_vain=vain,
         damages=damages,
-        seconds=round(seconds / pictures, 2),
         cpu_seconds=round(busy / pictures, 2),
         processor=_processor(),
     )

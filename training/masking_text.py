@@ -35,7 +35,7 @@ WIDTH_PX = 1280
 WHOLE = N_("the program's own licence (LICENSE)")
 METHOD = (
     N_(
-        "Two networks look at each picture in several sizes, on the processor: one for faces, one for number plates. What either takes for one, from a low score on, is covered by one flat colour, grown on all sides: nothing of it can be brought back. This happens before a picture is first written; without the networks none is."
+        "Two networks look at each picture, brought to 1280 px, on the processor: one for faces, one for number plates, which looks in half that size too, for plates close by. At pictures that are handed on as a whole both look in other sizes too. What either takes for one, from a low score on, is covered by one flat colour, grown on all sides: nothing of it can be brought back. This happens before a picture is first written; without the networks none is. What sizes and scores were chosen by stands in docs/experiments.md."
     ),
     N_(
         "How much of it is missed was measured on pictures made for it: plates of all Japanese kinds, drawn as the ordinance has them, on vehicles, and portraits of four people, cut out. They are put onto rendered streets and onto real pictures of roads that no network learnt from, at known sizes, turned by up to 60° sideways, 15° up or down and 10° askew, by day, with the sun low, against the light, in the dark and in headlights, smeared in any direction and compressed as JPEG or H.264. No network learnt from these plates: another program, which shares nothing with this one, drew those to learn from. The network for faces learnt from photographs out of the internet (WIDER FACE), which may show these four people too."
@@ -49,10 +49,10 @@ LIMITS = (
         "The pictures are made ones. How many faces and plates are missed on your own streets they do not tell: look at your own pictures too."
     ),
     N_(
-        "The faces are four people's, all looking into the camera; a portrait that is turned is a flat picture turned. Heads seen from the side or from behind, children, faces behind windscreens, under umbrellas, helmets or sunglasses were not measured."
+        "The faces are four people's, all looking into the camera, and the intervals say nothing of other people; a portrait that is turned is a flat picture turned. Heads seen from the side or from behind, children, faces behind windscreens, under umbrellas, helmets or sunglasses were not measured."
     ),
     N_(
-        "Plates that are dirty, bent, half hidden or behind rain on the windscreen were not measured, nor those of other countries."
+        "The plates are drawn: no picture of a real one was at hand. Dirty or bent ones, half hidden or behind rain on the windscreen were not measured, nor those of other countries."
     ),
     N_(
         "People as a whole, their clothes and gait, what is written on vehicles, houses and name plates, reflections and the inside of the own vehicle are not masked."
@@ -140,7 +140,7 @@ def vain_rows(report: MaskingReport, translate: Translate) -> Rows:
 def distance_rows(report: MaskingReport, translate: Translate) -> Rows:
     """How far away a face and a car's plate are masked as promised, and how large a plate is seen, by field of view."""
     _ = translate
-    promised = {kind: report.promised_px(kind) for kind in Kind}
+    promised = {kind: report.promised_px(kind) for kind in REAL_MM}
     head = [_(N_("field of view")), _(N_("plate masked up to")), _(N_("face masked up to"))]
     head += [_(N_("plate at {metres} m")).format(metres=metres) for metres in DISTANCES_M]
     rows = [head]
@@ -239,5 +239,5 @@ IN_METRES = N_(
     "A car's plate is 330 mm wide, a face from hair to chin about 23 cm high. So many px they have, straight ahead in a picture 1280 px wide, and so far away the promise holds, by the camera's horizontal field of view. The large digits of a plate are a quarter of its width high: 8 px on a plate of 32 px."
 )
 REMADE = N_(
-    "The report belongs to these files and to the scales, scores and growing that it names; with any others it is to be made again (`python -m training.masking_score`)."
+    "The report belongs to these files and to the sizes, scores and growing that it names; with any others it is to be made again (`python -m training.masking_score`)."
 )
