@@ -106,7 +106,7 @@ def keep(job: Job, result: DriveResult, image_px: int, model: str, staged: Path)
     Nothing is done where this run has done it. Raises LostError and CancelledError.
     """
     from roaddamage.detect import way_of
-    from roaddamage.erasing import hide_new
+    from roaddamage.erased_pictures import hide_new
     from roaddamage.records.placing import roads_now
 
     drive = Drive.objects.get(pk=job.drive_id)

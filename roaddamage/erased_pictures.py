@@ -10,16 +10,19 @@ import io
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from detector.evidence import FRAME_WIDTH_PX, JPEG_QUALITY
+from detector.sightings import Sighting as Seen
 from maps.pdf import font_file
-from roaddamage.records.erased import WHOLE, Area
+from roaddamage.records.erased import WHOLE, Area, hidden_of
+from roaddamage.records.models import Drive, Sighting
 
 GREY, LINE, INK = (128, 128, 128), (150, 150, 150), (245, 245, 245)
 LINES_PX = 12
@@ -126,6 +129,47 @@ def put(path: Path, data: bytes) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def hide_evidence(folder: Path, seen: Sighting | Seen, areas: Sequence[Area], drive: Drive | None) -> None:
+    """Write a sighting's pictures in a folder anew without these areas of their frame. Raises OSError."""
+    picture, crop, frame = (folder / PurePath(getattr(seen, kind)).name for kind in Sighting.PICTURES)
+    own = list(areas)
+    if WHOLE not in areas and seen.crop and crop.is_file():
+        own = [one for area in areas if (one := _in_crop(area, seen, picture, crop, drive))]
+    for path, mine in ((picture, areas), (frame, areas), (crop, own)):
+        if path != folder:
+            rewrite(path, mine)
+
+
+def _in_crop(
+    area: Area, seen: Sighting | Seen, picture: Path, crop: Path, drive: Drive | None
+) -> Area | None:
+    try:
+        with Image.open(picture) as one, Image.open(crop) as other:
+            written_px, crop_px = one.size, other.size
+    except (OSError, ValueError, SyntaxError):
+        return WHOLE
+    told = drive.understood.get("size_px") if drive else None
+    return in_crop(area, seen.box, crop_px, frame_size(told, written_px)) if seen.box else WHOLE
+
+
+def hide_new(drive: Drive, sightings: Sequence[Seen], folder: Path) -> list[Seen]:
+    """What a run wrote of a drive's footage, without what was erased of it; to be called in the transaction that keeps it.
+
+    Pictures that are not shown at all have no clean one: nobody labels them. Raises OSError.
+    """
+    hidden = hidden_of(drive)
+    told = []
+    for seen in sightings:
+        areas = hidden.areas_at(seen.time_s)
+        if WHOLE in areas and seen.frame:
+            (folder / PurePath(seen.frame).name).unlink(missing_ok=True)
+            seen = replace(seen, frame="")
+        if areas:
+            hide_evidence(folder, seen, areas, drive)
+        told.append(seen)
+    return told
 
 
 @cache

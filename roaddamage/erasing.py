@@ -10,24 +10,20 @@ import hashlib
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path, PurePath
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
-from PIL import Image
 
 from detector.errors import N_, RoadDamageError
-from detector.sightings import Sighting as Seen
-from roaddamage import erasure_copies, frame_files, leaving, photos
-from roaddamage.erased_pictures import frame_size, in_crop, rewrite
+from roaddamage import erasure_copies, erasure_removal, frame_files, leaving, photos
+from roaddamage.erased_pictures import hide_evidence, rewrite
 from roaddamage.erasure_copies import Pictures
 from roaddamage.erasure_search import Found
 from roaddamage.records.audit import audited
-from roaddamage.records.erased import AROUND_S, HALF_S, WHOLE, Area, area_of, hidden_of
+from roaddamage.records.erased import AROUND_S, HALF_S, WHOLE, area_of
 from roaddamage.records.frame_labels import Labels
 from roaddamage.records.frames import put
 from roaddamage.records.models import (
@@ -144,7 +140,7 @@ def _say(row: Erased, by: User, in_files: erasure_copies.Told) -> None:
     pictures = pictures_of(row)
     row.held = erasure_copies.in_records(pictures) | in_files
     row.save(update_fields=["held"])
-    erasure_copies.give_up(row.held)
+    erasure_removal.give_up(row.held)
     gone: list[str] = []
     if row.xyxy is None:
         for seen in pictures.sightings:
@@ -233,45 +229,4 @@ def _files(row: Erased) -> None:
         hide_evidence(settings.WORKSPACE.evidence / str(row.drive_id), seen, areas, row.drive)
     for frame in pictures.frames:
         rewrite(frame_files.file_of(frame.uid), areas)
-    erasure_copies.take_away(row.held, pictures, areas)
-
-
-def hide_evidence(folder: Path, seen: Sighting | Seen, areas: Sequence[Area], drive: Drive | None) -> None:
-    """Write a sighting's pictures in a folder anew without these areas of their frame. Raises OSError."""
-    picture, crop, frame = (folder / PurePath(getattr(seen, kind)).name for kind in Sighting.PICTURES)
-    own = list(areas)
-    if WHOLE not in areas and seen.crop and crop.is_file():
-        own = [one for area in areas if (one := _in_crop(area, seen, picture, crop, drive))]
-    for path, mine in ((picture, areas), (frame, areas), (crop, own)):
-        if path != folder:
-            rewrite(path, mine)
-
-
-def _in_crop(
-    area: Area, seen: Sighting | Seen, picture: Path, crop: Path, drive: Drive | None
-) -> Area | None:
-    try:
-        with Image.open(picture) as one, Image.open(crop) as other:
-            written_px, crop_px = one.size, other.size
-    except (OSError, ValueError, SyntaxError):
-        return WHOLE
-    told = drive.understood.get("size_px") if drive else None
-    return in_crop(area, seen.box, crop_px, frame_size(told, written_px)) if seen.box else WHOLE
-
-
-def hide_new(drive: Drive, sightings: Sequence[Seen], folder: Path) -> list[Seen]:
-    """What a run wrote of a drive's footage, without what was erased of it; to be called in the transaction that keeps it.
-
-    Pictures that are not shown at all have no clean one: nobody labels them. Raises OSError.
-    """
-    hidden = hidden_of(drive)
-    told = []
-    for seen in sightings:
-        areas = hidden.areas_at(seen.time_s)
-        if WHOLE in areas and seen.frame:
-            (folder / PurePath(seen.frame).name).unlink(missing_ok=True)
-            seen = replace(seen, frame="")
-        if areas:
-            hide_evidence(folder, seen, areas, drive)
-        told.append(seen)
-    return told
+    erasure_removal.take_away(row.held, pictures, areas)

@@ -1,4 +1,4 @@
-"""Copies of pictures elsewhere in the workspace: exports, papers, datasets, trainings, models; named, and taken away.
+"""Copies of pictures elsewhere in the workspace: exports, papers, datasets, trainings, models, by name.
 
 What was downloaded, or backed up, is out of reach: it is named alone, as the log tells it.
 """
@@ -6,27 +6,17 @@ What was downloaded, or backed up, is out of reach: it is named alone, as the lo
 from __future__ import annotations
 
 import csv
-import io
-import re
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from django.conf import settings
 from django.db.models import Q
 
-from datasets.dataset import COLUMNS
-from detector.errors import N_
-from maps.pictures import small_address
-from roaddamage import aside, export_runs, frame_exports
 from roaddamage.asked_exports import Asked, period
-from roaddamage.erased_pictures import grey_picture, put, rewrite
-from roaddamage.records.erased import WHOLE, Area
 from roaddamage.records.models import (
     AuditEntry,
     Export,
@@ -36,17 +26,13 @@ from roaddamage.records.models import (
     Training,
     WorkList,
 )
-from roaddamage.records.models.aside import Aside
 from roaddamage.training_data import MANIFEST
 from training.promotion import SEEN_DIGITS
 
 PICTURED = {"html", "pdf"}
 """Forms of exports that hold pictures."""
 SLACK_DEG = 0.001
-GREY_PX = 320
-THUMBNAIL = re.compile(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+")
 Told = dict[str, list[dict[str, Any]]]
-CUT = N_("A picture that it may hold was erased meanwhile. Make it again.")
 
 
 @dataclass(frozen=True)
@@ -86,8 +72,7 @@ def in_files(pictures: Pictures) -> Told:
     """Datasets, trainings and models that hold them, or learnt from them."""
     return {
         "datasets": [
-            {"name": path.parent.name, "pictures": names}
-            for path, names in _manifests("datasets/*", pictures)
+            {"name": path.parent.name, "pictures": names} for path, names in manifests("datasets/*", pictures)
         ],
         "trainings": list(_trainings(pictures)),
         "models": list(_models(pictures)),
@@ -113,16 +98,16 @@ def _may_hold(row: Export, pictures: Pictures) -> bool:
     )
 
 
-def _manifests(folders: str, pictures: Pictures) -> Iterator[tuple[Path, list[str]]]:
+def manifests(folders: str, pictures: Pictures) -> Iterator[tuple[Path, list[str]]]:
     """Manifests of datasets that hold these frames, and their files' names there."""
     for path in sorted(settings.WORKSPACE.folder.glob(f"{folders}/{MANIFEST}")):
-        names = {row["name"] for row in _rows(path) if _is_one(row, pictures)}
+        names = {row["name"] for row in rows_of(path) if _is_one(row, pictures)}
         names |= {name for name in pictures.names if (path.parent / "images" / name).exists()}
         if names:
             yield path, sorted(names)
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def rows_of(path: Path) -> list[dict[str, str]]:
     """A manifest's rows, without its labels; none of one that can't be read."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -140,7 +125,7 @@ def _is_one(row: dict[str, str], pictures: Pictures) -> bool:
 
 
 def _trainings(pictures: Pictures) -> Iterator[dict[str, Any]]:
-    for path, _ in _manifests("trainings/*/data", pictures):
+    for path, _ in manifests("trainings/*/data", pictures):
         row = Training.objects.filter(pk=int(path.parts[-3])).first() if path.parts[-3].isdecimal() else None
         if row:
             yield {"number": row.pk, "name": row.name, "promoted_as": row.promoted_as}
@@ -177,76 +162,3 @@ def _downloads(told: Told, since: datetime) -> Iterator[dict[str, Any]]:
             "target": entry.target,
             "form": form,
         }
-
-
-def give_up(told: Told) -> None:
-    """Say in the records that the exports' files are gone, and end those being made; in the erasure's transaction."""
-    numbers = {kind: [one["number"] for one in told[kind]] for kind in ("exports", "frame_exports")}
-    for number in numbers["exports"]:
-        aside.fail(Export, number, export_runs.ExportRunError(CUT))
-    for number in numbers["frame_exports"]:
-        aside.fail(FrameExport, number, frame_exports.FrameExportError(CUT))
-    Export.objects.filter(pk__in=numbers["exports"]).update(files=[])
-    FrameExport.objects.filter(pk__in=numbers["frame_exports"]).update(bytes=None)
-
-
-def take_away(told: Told, pictures: Pictures, areas: Sequence[Area]) -> None:
-    """Remove the files of what `held` told, and write pictures of datasets anew without these areas. Raises OSError."""
-    for one in told.get("exports", ()):
-        row = Export.objects.filter(pk=one["number"]).exclude(state=Aside.State.running).first()
-        place = settings.WORKSPACE.exports / str(one["number"])
-        if (row is None or not row.files) and place.exists():
-            shutil.rmtree(place)
-    for one in told.get("frame_exports", ()):
-        row_of = FrameExport.objects.filter(pk=one["number"], bytes=None).first()
-        if row_of:
-            frame_exports.file_of(row_of).unlink(missing_ok=True)
-    for one in told.get("work_lists", ()):
-        for path in (settings.WORKSPACE.folder / "papers").glob(f"{one['number']}-*.pdf"):
-            path.unlink(missing_ok=True)
-    names = pictures.names | {name for one in told.get("datasets", ()) for name in one["pictures"]}
-    _from_datasets(pictures, areas)
-    _from_trainings(names, areas)
-    _from_reports(names)
-
-
-def _from_datasets(pictures: Pictures, areas: Sequence[Area]) -> None:
-    """Datasets lose a picture that is erased whole."""
-    for path, names in _manifests("datasets/*", pictures):
-        for name in names:
-            rewrite(path.parent / "images" / name, areas)
-        if WHOLE not in areas:
-            continue
-        _put_rows(path, [row for row in _rows(path) if row.get("name") not in names])
-        for name in names:
-            (path.parent / "images" / name).unlink(missing_ok=True)
-            for end in (".txt", ".json"):
-                (path.parent / "labels" / f"{Path(name).stem}{end}").unlink(missing_ok=True)
-
-
-def _put_rows(path: Path, rows: list[dict[str, str]]) -> None:
-    text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, extrasaction="ignore", restval="")
-    table.writeheader()
-    table.writerows(rows)
-    put(path, text.getvalue().encode())
-
-
-def _from_trainings(names: Iterable[str], areas: Sequence[Area]) -> None:
-    """What a training gathered, or is gathering, keeps its number of pictures, so that one under way goes on."""
-    folder: Path = settings.WORKSPACE.folder
-    for name in names:
-        for found in (
-            *folder.glob(f"trainings/*/*/images/{name}"),
-            *folder.glob(f"datasets/.*/images/{name}"),
-        ):
-            rewrite(found, areas)
-
-
-def _from_reports(names: Iterable[str]) -> None:
-    """Reports of models that show one of the frames among the worst lose all their pictures."""
-    for path in settings.WORKSPACE.folder.glob("models/*/report.html"):
-        text = path.read_text(encoding="utf-8")
-        if any(name in text for name in names) and THUMBNAIL.search(text):
-            grey = small_address(np.asarray(grey_picture(GREY_PX, GREY_PX // 2), np.uint8), GREY_PX)
-            put(path, THUMBNAIL.sub(grey, text).encode())

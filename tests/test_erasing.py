@@ -27,7 +27,6 @@ from roaddamage.erasing import (
     erase_picture,
     erase_span,
     finish,
-    hide_new,
 )
 from roaddamage.erasure_search import find
 from roaddamage.export_runs import folder_of
@@ -375,7 +374,7 @@ def test_a_rerun_brings_nothing_back(
     new: Seen = sighting_of(row, drive.name)
     masked = Masked(pixels(5), np.empty((0, 4), np.int64), ())
     write_evidence(tmp_path, "3", masked, np.array(BOX) * (SIDE_PX * 2), 3, frame=True)
-    (told,) = hide_new(drive, [new], tmp_path)
+    (told,) = erased_pictures.hide_new(drive, [new], tmp_path)
     assert {red(path.read_bytes()) for path in tmp_path.glob("*.jpg")} == {person}
     assert (told.frame != "", (tmp_path / "3-frame.jpg").exists()) == (frame, frame)
 
@@ -389,8 +388,8 @@ def test_killed(step: str, workspace: Workspace, drive: Drive, asked: Erasure, p
     everywhere(workspace, drive, people)
     at = {
         "files": (leaving, "remove"),
-        "rewrite": (erasing, "rewrite"),
-        "take_away": (erasing.erasure_copies, "take_away"),
+        "rewrite": (erasing, "hide_evidence"),
+        "take_away": (erasing.erasure_removal, "take_away"),
     }
     with pytest.MonkeyPatch.context() as patched:
 
