@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from conftest import found_once
 from PIL import Image
 
 from datasets.plates import plate
@@ -222,3 +223,21 @@ def test_several_threads_mask_at_once() -> None:
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(masker().masked, [picture, street()] * 4))
     assert [one.share_of(box) > 0.9 for one in made] == [True, False] * 4
+
+
+def test_tests_share_an_answer_for_the_same_pixels_and_look_alone(tmp_path: Path) -> None:
+    looked = []
+
+    def find(masker: object, image: np.ndarray) -> Found:
+        looked.append(image)
+        return Found(np.array([[1, 2, 3.5, 4]], np.float32), (Kind.plate,), np.full(1, 0.5, np.float32))
+
+    find_once, other = found_once(tmp_path, find), street()
+    other[0, 0, 0] += 1
+    plain, fine, people = (SimpleNamespace(_fine=one == 1, _people=one == 2) for one in range(3))
+    asked = [(plain, street()), (plain, street()), (plain, other), (fine, street()), (people, street())]
+    for look, image in asked:
+        told = find_once(look, image)
+        assert told.xyxy.tolist() == [[1, 2, 3.5, 4]]
+        assert (told.kind, told.score.tolist()) == ((Kind.plate,), [0.5])
+    assert len(looked) == 4
