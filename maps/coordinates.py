@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import geopandas
 import numpy as np
 import pandas
+import shapely
 from pandas.api.types import is_float_dtype, is_object_dtype, is_string_dtype
 from pyproj import CRS
 
@@ -83,6 +84,13 @@ def in_coordinates(tables: Tables, crs: CRS) -> Iterator[Layer]:
     """
     for name, table in tables.tables.items():
         yield _layer(name, table.to_crs(crs), crs)
+
+
+def outside(places: geopandas.GeoSeries, crs: CRS) -> int:
+    """How many places (EPSG:4326) lie outside the ground that a coordinate system is for (its area of use in EPSG)."""
+    if crs.area_of_use is None:
+        return 0
+    return int((~places.covered_by(shapely.box(*crs.area_of_use.bounds))).sum())
 
 
 def is_text(values: pandas.Series) -> bool:

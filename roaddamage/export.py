@@ -17,7 +17,7 @@ from detector.errors import N_, OutputTakenError, RoadDamageError, Translate
 from detector.sightings import Sighting
 from maps.assessment import Assessment, assess, roads_of
 from maps.basemap_layer import BaseMap
-from maps.coordinates import coordinate_system
+from maps.coordinates import CoordinatesError, coordinate_system, outside
 from maps.exports import EVIDENCE, local_time
 from maps.forecast import Forecast, forecasts
 from maps.gis_files import FIELDS, write_geojson, write_geopackage, write_shapefiles
@@ -273,9 +273,15 @@ def _tables(job: ExportJob, told: Assessment, translate: Translate) -> Tables:
             )  # fmt: skip
             notes.append(remark)
     tables = tables_of(told, zone=job.zone, translate=translate, measured=measured, within=job.within)
+    crs, damages = coordinate_system(job.crs), tables.tables["damages"]
+    if away := outside(damages.geometry, crs):
+        beyond = N_(
+            "Damages outside the ground that {crs} is for: {count} of {all}. Look whether it is the right one."
+        )
+        notes.append(CoordinatesError(beyond, crs=crs.name, count=away, all=len(damages)))
     return replace(
         tables,
-        tables={**tables.tables, "damages": _with_pictures(tables.tables["damages"], told.survey, job)},
+        tables={**tables.tables, "damages": _with_pictures(damages, told.survey, job)},
         notes=(*(one.message(translate) for one in notes), *tables.notes),
     )
 

@@ -275,6 +275,12 @@ def test_coordinates_are_pyproj_s(tmp_path: Path, survey: Path, crs: str, code: 
         assert row == pytest.approx(place, abs=tolerance)
 
 
+@pytest.mark.parametrize(("crs", "told"), [("zone 9", False), ("zone 1", True), ("EPSG:4326", False)])
+def test_a_zone_that_is_for_other_ground_is_told(tmp_path: Path, survey: Path, crs: str, told: bool) -> None:
+    done = export(tmp_path, survey, ["csv"], "--crs", crs)
+    assert ("CS I is for: 4 of 4" in done.output) == told
+
+
 def bounds(from_m: float, to_m: float) -> str:
     (west, south), (east, north) = along([from_m, to_m])
     return f"{west},{south - 1e-4},{east},{north + 1e-4}"
