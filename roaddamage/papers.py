@@ -12,7 +12,7 @@ import json
 import logging
 import threading
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,6 +129,17 @@ class Paper:
     def held(self) -> AbstractContextManager[bool]:
         """A lock for who makes it; it ends with the process."""
         return locks.held(self._file("lock"))
+
+
+def clear_old() -> int:
+    """Remove papers that would be made anew anyway; how many. One may hold a picture that was erased while it was made."""
+    before, count = time.time() - OLD_S, 0
+    for path in (settings.WORKSPACE.folder / "papers").glob("*.pdf"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < before:
+                path.unlink()
+                count += 1
+    return count
 
 
 def _aside(paper: Paper) -> None:

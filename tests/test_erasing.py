@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import time
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +21,7 @@ from datasets.dataset import read_dataset
 from detector.evidence import write_evidence
 from detector.masking import Masked
 from detector.sightings import Sighting as Seen
-from roaddamage import erased_pictures, erasing, frame_exports, frame_files, leaving
+from roaddamage import erased_pictures, erasing, frame_exports, frame_files, leaving, papers
 from roaddamage.erasing import (
     ErasureError,
     cover_area,
@@ -403,3 +405,36 @@ def test_killed(step: str, workspace: Workspace, drive: Drive, asked: Erasure, p
     assert finish() == 0
     assert showing(workspace) == of(0, drive) | of(2, drive) | of(3, drive)
     assert (Erased.objects.get().finished is not None, Leaving.objects.count()) == (True, 0)
+
+
+def test_what_is_being_made_of_it_ends(
+    workspace: Workspace, drive: Drive, asked: Erasure, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide(Damage.objects.get(best__time_s=2.0).pk, people["engineer"], Decision("confirm"))
+    frame, now = LabelledFrame.objects.get(), timezone.now()
+    kept = {"kind": "survey", "forms": ["pdf"]}
+    export = Export.objects.create(kind="survey", by=people["engineer"], beat=now, asked=kept)
+    row = FrameExport.objects.create(by=people["ml"], beat=now, kind="cvat", frames=[frame.pk])
+    real = frame_exports._write
+
+    def written_meanwhile(*given: Any) -> None:
+        real(*given)
+        erase_picture(asked, people["administrator"], drive, 2000)
+
+    monkeypatch.setattr(frame_exports, "_write", written_meanwhile)
+    frame_exports.make(row.pk)
+    assert not frame_exports.file_of(row).exists()
+    for one in (export, row):
+        one.refresh_from_db()
+        assert (one.state, bool(one.problem)) == ("failed", True)
+    assert showing(workspace) == of(0, drive) | of(2, drive) | of(3, drive)
+
+
+@pytest.mark.parametrize(("age_s", "there"), [(60, True), (4000, False)])
+def test_papers_do_not_stay_for_ever(age_s: float, there: bool, workspace: Workspace) -> None:
+    path = workspace.folder / "papers" / "1-ja-0.pdf"
+    path.parent.mkdir()
+    path.write_bytes(b"")
+    os.utime(path, (time.time() - age_s,) * 2)
+    papers.clear_old()
+    assert path.exists() == there

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 
-from roaddamage import retention_runs, segment_tables
+from roaddamage import papers, retention_runs, segment_tables
 from roaddamage.batches import clear_abandoned
 from roaddamage.export_runs import clear_old
 from roaddamage.frame_exports import clear_old_zips
@@ -35,6 +35,7 @@ async def clearing() -> None:
             clear_old_zips,
             _abandoned,
             clear_old,
+            papers.clear_old,
             _sessions,
             _places,
         ):
