@@ -17,6 +17,7 @@ VALUES: dict[str, dict[str, str]] = {
     "kind": {str(value): str(text) for value, text in Export.Kind.choices},
     "groups": GROUP_NAMES,
     "language": LANGUAGE_NAMES,
+    "way": {"page": N_("shown on the page"), "download": N_("download")},
 }
 """Details whose values have words of their own."""
 TRUTHS = {True: N_("yes"), False: N_("no")}
