@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 BELOW = {
+    "drives": ("/vehicles/",),
     "work_lists": ("/stops/",),
     "models": ("/reruns/",),
     "people": ("/log/", "/health/", "/masking/", "/retention/", "/erasures/", "/tokens/", "/webhooks/"),
