@@ -509,7 +509,10 @@ def sample(
 
 def localised(command: Command, translate: Translate) -> Command:
     """The command with its help, and that of its options and subcommands, in another language."""
-    command.help = translate(command.help) if command.help else None
+    if command.help:
+        told = translate(command.help)
+        # Typer takes off the line break that ends a long text, and with which the catalogue knows it.
+        command.help = told if told != command.help else translate(f"{command.help}\n").rstrip()
     command.epilog = translate(command.epilog) if command.epilog else None
     for parameter in command.params:
         if text := getattr(parameter, "help", None):

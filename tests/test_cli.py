@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import gettext
+import re
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 from command import roaddamage
 
 from detector.errors import RoadDamageError
+from roaddamage.cli import app, localised
 from roaddamage.language import DOMAIN, LOCALE, preferred_language, translation
 
 ROOT = Path(__file__).parents[1]
@@ -108,3 +112,16 @@ def test_an_error_speaks_the_language_it_is_asked_in() -> None:
 def test_made_pages_are_what_the_code_says(page: str, script: str) -> None:
     made = subprocess.run([ROOT / "scripts" / script, "-"], capture_output=True, text=True, check=True).stdout
     assert (ROOT / "docs" / page).read_text() == made
+
+
+def test_every_command_has_its_help_in_japanese() -> None:
+    command = typer.main.get_command(app)
+    localised(command, translation("ja"))
+
+    def helps(one: Any) -> list[str]:
+        return [
+            one.help or "",
+            *(text for inner in getattr(one, "commands", {}).values() for text in helps(inner)),
+        ]
+
+    assert [text[:60] for text in helps(command) if text and not re.search("[ぁ-んァ-ヶ]", text)] == []
