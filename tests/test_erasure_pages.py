@@ -86,7 +86,7 @@ def test_a_request_is_carried_out(client: Client, page: str, drive: Drive, peopl
     assert told.count('name="picture"') == told.count('name="photo"') == told.count('name="begin_s"') == 1
     key, stop = f"{drive.pk}-2000", Stop.objects.get().pk
     cover = reverse("erasure_cover", args=[number, key])
-    assert 'class="stage cover"' in client.get(cover).content.decode()
+    assert 'class="cover"' in client.get(cover).content.decode()
     client.post(cover, {"area": "0.1,0.1,0.3,0.3"})
     client.post(reverse("erasure_cover", args=[number, f"photo-{stop}"]), {"area": "0.1,0.1,0.3,0.3"})
     frame = LabelledFrame.objects.get()

@@ -41,25 +41,27 @@
     });
   }
 
-  const area = at('area');
-  if (!area || typeof RoadDamageBox === 'undefined') return;
-  const stage = document.querySelector('.stage');
-  const [box] = RoadDamageBox.attach(document.querySelector('form .stage').parentElement);
-  const begin = () => box.begin();
-  const picture = stage.querySelector('img');
-  if (picture.complete) begin();
-  else picture.addEventListener('load', begin, { once: true });
-  // Where nothing is yet, a new area begins.
-  box.svg.addEventListener('pointerdown', (event) => {
-    if (event.target !== box.svg) return;
-    const [x, y] = box.at(event);
-    box.put([Math.min(x, 0.99), Math.min(y, 0.99), Math.min(x, 0.99) + 0.01, Math.min(y, 0.99) + 0.01]);
-    box.held = { corner: '3', from: [x, y], value: [...box.value] };
-    box.svg.setPointerCapture(event.pointerId);
-    event.preventDefault();
+  // After box.js has looked for stages of its own: this one is drawn on here alone.
+  document.addEventListener('DOMContentLoaded', () => {
+    const area = at('area'), stage = document.querySelector('.cover');
+    if (!area || !stage) return;
+    stage.classList.add('stage');
+    const [box] = RoadDamageBox.attach(stage.parentElement);
+    const picture = stage.querySelector('img');
+    if (picture.complete) box.begin();
+    else picture.addEventListener('load', () => box.begin(), { once: true });
+    // Where nothing is yet, a new area begins.
+    box.svg.addEventListener('pointerdown', (event) => {
+      if (event.target !== box.svg) return;
+      const [x, y] = box.at(event).map((share) => Math.min(share, 0.99));
+      box.put([x, y, x + 0.01, y + 0.01]);
+      box.held = { corner: '3', from: [x, y], value: [...box.value] };
+      box.svg.setPointerCapture(event.pointerId);
+      event.preventDefault();
+    });
+    box.svg.addEventListener('keydown', (event) => {
+      if (box.arrow(event.key, event.shiftKey)) event.preventDefault();
+    });
+    area.form.addEventListener('submit', () => { area.value = box.value.map((share) => share.toFixed(6)).join(','); });
   });
-  document.addEventListener('keydown', (event) => {
-    if (event.target === box.svg && box.arrow(event.key, event.shiftKey)) event.preventDefault();
-  });
-  area.form.addEventListener('submit', () => { area.value = box.value.map((share) => share.toFixed(6)).join(','); });
 })();
