@@ -166,3 +166,33 @@ def test_command(
         erase_cli.erase(workspace=Path("w"), **told | {"at": "Tokyo"})
     with pytest.raises(typer.Exit):
         erase_cli.erase(workspace=Path("w"), **told | {"user": "nobody else"})
+
+
+def test_a_place_is_clicked_and_an_area_drawn(
+    drive: Drive, page: str, client: Client, browser: Any, live_server: Any
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    context.add_cookies([
+        {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url},
+    ])  # fmt: skip
+    shown, faults = context.new_page(), list[str]()
+    shown.on("pageerror", lambda error: faults.append(str(error)))
+    shown.on("dialog", lambda dialog: dialog.accept())
+    shown.goto(f"{live_server.url}/erasures/", wait_until="networkidle")
+    shown.fill("#damage", "1")
+    shown.locator("#where").click(position={"x": 200, "y": 100})
+    assert shown.input_value("#damage") == ""
+    assert float(shown.input_value("#lat")) > 0
+    shown.goto(f"{live_server.url}{page}cover/{drive.pk}-2000/", wait_until="networkidle")
+    assert shown.evaluate("document.documentElement.scrollWidth") == 390
+    assert shown.is_visible("rect.box"), "it is seen before anybody draws"
+    area = shown.locator(".cover svg").bounding_box()
+    shown.mouse.move(area["x"] + area["width"] * 0.1, area["y"] + area["height"] * 0.2)
+    shown.mouse.down()
+    shown.mouse.move(area["x"] + area["width"] * 0.3, area["y"] + area["height"] * 0.4, steps=3)
+    shown.mouse.up()
+    with shown.expect_navigation():
+        shown.click("button.bad")
+    context.close()
+    assert Erased.objects.get().xyxy == pytest.approx([0.1, 0.2, 0.3, 0.4], abs=0.02)
+    assert faults == []
