@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from detector.errors import N_, Translate
+from detector.errors import N_, ModelError, Translate
 from roaddamage.workspace import ENVIRONMENT, Workspace
 
 CODECS = ("h264", "hevc", "mjpeg")
@@ -49,7 +49,7 @@ def examined(folder: Path) -> Iterator[Finding]:
     """Everything, one after the other; nothing is changed, and a look that fails is itself a finding."""
     workspace = Workspace(folder.absolute())
     looks: tuple[Callable[[Workspace], Finding], ...] = (
-        gpu, video_on_gpu, codecs, font, pdf, writable, disk, inodes, clock, configured, database, roads, quiet, names, exiftool,
+        gpu, video_on_gpu, codecs, font, pdf, writable, disk, inodes, clock, configured, database, roads, masking, quiet, names, exiftool,
     )  # fmt: skip
     for look in looks:
         try:
@@ -259,6 +259,23 @@ def _roads() -> Finding:
             count=left, name=row.name,
         )  # fmt: skip
     return ok(N_("Roads of {name}: {km} km."), name=row.name, km=f"{row.metres / 1000:.1f}")
+
+
+def masking(_: Workspace) -> Finding:
+    """Whether faces and plates can be masked, by the networks that the report is of."""
+    from detector.private import PrivateDetector
+    from training.masking_report import read_report
+
+    try:
+        PrivateDetector()
+        report = read_report()
+    except ModelError as error:
+        return fault(error.template, **error.values)
+    if not report.belongs:
+        return warning(
+            N_("Faces and plates are masked, but the report on masking is of other networks or settings.")
+        )
+    return ok(N_("Faces and plates are masked, by the networks measured on {day}."), day=report.day)
 
 
 def quiet(_: Workspace) -> Finding:

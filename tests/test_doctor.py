@@ -57,6 +57,17 @@ CASES: dict[str, tuple[Callable[[Workspace], Finding], Change, Word]] = {
     "installs": (doctor.quiet, lambda p: p.setenv("YOLO_AUTOINSTALL", "true"), Word.fault),
     "names": (doctor.names, lambda p: None, Word.ok),
     "Hugging Face": (doctor.names, other_package, Word.fault),
+    "masking": (doctor.masking, lambda p: None, Word.ok),
+    "other networks": (
+        doctor.masking,
+        lambda p: p.setattr("training.masking_report.networks", lambda: {"a": "b"}),
+        Word.warning,
+    ),
+    "no report": (
+        doctor.masking,
+        lambda p: p.setattr("training.masking_report.REPORT", Path("nowhere")),
+        Word.fault,
+    ),
     "no ExifTool": (
         doctor.exiftool,
         lambda p: p.setattr("detector.telemetry.exiftool._program", lambda: None),
