@@ -191,7 +191,10 @@ def test_pixels_and_metres() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda: report(), "From 32 px on, at least 90 % are masked"),
+        (
+            lambda: report(),
+            "Of those 32 px wide or more, in a picture 1280 px wide, at least 90 % are masked",
+        ),
         (lambda: replace(report(), networks={}), "nothing of it is promised"),
         (lambda: read_report(Path("nowhere")), "be read (No such file or directory)"),
     ],

@@ -62,11 +62,19 @@ LIMITS = (
     ),
 )
 HEADINGS = {
-    SIZE: N_("size (px)"),
     YAW: N_("turned sideways (°)"),
     LIGHT: N_("light"),
     WHO: N_("who"),
     WORN: N_("mask on the mouth"),
+}
+SIZES = {str(Kind.plate): N_("width (px)"), str(Kind.face): N_("height (px)")}
+PROMISES = {
+    str(Kind.plate): N_(
+        "Of those {size} px wide or more, in a picture 1280 px wide, at least {share} % are masked. Nothing is promised of smaller ones."
+    ),
+    str(Kind.face): N_(
+        "Of those {size} px high or more, in a picture 1280 px wide, at least {share} % are masked. Nothing is promised of smaller ones."
+    ),
 }
 
 
@@ -101,7 +109,12 @@ def percent(share: float) -> str:
 def recall_rows(report: MaskingReport, kind: str, what: str, translate: Translate) -> Rows:
     """What share is masked of a kind, by size, yaw, light, or who it is of."""
     _ = translate
-    head = [_(HEADINGS[what]), _(N_("measured")), _(N_("masked")), _(N_("interval (95 %)"))]
+    head = [
+        _(SIZES[kind] if what == SIZE else HEADINGS[what]),
+        _(N_("measured")),
+        _(N_("masked")),
+        _(N_("interval (95 %)")),
+    ]
     if what == WHO and kind == Kind.plate:
         head[0] = _(N_("kind of plate"))
     return [head] + [
@@ -159,8 +172,7 @@ def promise(report: MaskingReport, kind: str, translate: Translate) -> str:
     least = report.promised_px(kind)
     if least is None:
         return translate(N_("Nothing is promised at any size."))
-    text = N_("From {size} px on, at least {share} % are masked. Below that nothing is promised.")
-    return translate(text).format(size=least, share=round(100 * PROMISED))
+    return translate(PROMISES[kind]).format(size=least, share=round(100 * PROMISED))
 
 
 def damages_told(report: MaskingReport, translate: Translate) -> str:
