@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -107,6 +108,8 @@ def mask(
                 else:
                     frames, covered, lost = 1, mask_picture(file, part, masker, job.kept, job.keep), 0
                     one_more()
+                with part.open("rb") as written:  # it is on the disk before it has its name
+                    os.fsync(written.fileno())
                 (job.out / name).parent.mkdir(parents=True, exist_ok=True)
         except FootageError as error:
             yield Refused(_path(file), error)

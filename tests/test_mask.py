@@ -36,7 +36,7 @@ class Bright:
 
     def find(self, image: np.ndarray) -> Found:
         self.looks += 1
-        y, x = np.nonzero(image.max(2) > 190)
+        y, x = np.nonzero(image[..., 0] > 190)
         box = (
             [] if self.looks in self.missed or not len(x) else [[x.min(), y.min(), x.max() + 1, y.max() + 1]]
         )
