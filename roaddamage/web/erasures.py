@@ -30,7 +30,7 @@ from roaddamage.web.evidence import picture_of
 from roaddamage.web.templating import say
 
 SHOWN = 100
-MOST_WAYS = 300
+MOST_WAYS, WAY_POINTS = 300, 60
 """Of the latest drives, on the map on which a place is chosen."""
 
 
@@ -50,12 +50,15 @@ def erasures(request: HttpRequest) -> HttpResponse:
 
 def _values(form: ErasureForm) -> dict[str, Any]:
     rows = Erasure.objects.select_related("by").prefetch_related("parts")[:SHOWN]
-    ways = [
-        line
-        for lines in Drive.objects.order_by("-pk").values_list("preview", flat=True)[:MOST_WAYS]
-        for line in lines
-    ]
+    previews = Drive.objects.order_by("-pk").values_list("preview", flat=True)[:MOST_WAYS]
+    ways = [_thinned(line) for lines in previews for line in lines if line]
     return {"form": form, "rows": rows, "ways": ways, "basemap": _basemap(), "zone": settings.TIME_ZONE}
+
+
+def _thinned(line: list[list[float]]) -> list[list[float]]:
+    """A way as it is seen on a map of the town."""
+    step = max(len(line) // WAY_POINTS, 1)
+    return [[round(lon, 5), round(lat, 5)] for lon, lat in (*line[::step], line[-1])]
 
 
 def _basemap() -> str:
