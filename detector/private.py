@@ -69,7 +69,7 @@ def _rgb(image: Image) -> Floats:
 
 
 def _rgb_shares(image: Image) -> Floats:
-    return _rgb(image) / 255
+    return np.asarray(_rgb(image) / 255, np.float32)
 
 
 def _middles(answer: list[Floats]) -> tuple[Floats, Floats]:
