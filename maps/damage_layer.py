@@ -38,6 +38,8 @@ class About:
 
     `views` are those to choose from (`ALL_VIEWS`); `areas` the bounds (west, south, east, north; EPSG:4326) to
     look at, the first one first; `evidence` the address of the folder that holds the pictures.
+    `later_day` (days since 1970) is that from which on drives are of the later of two surveys, 0 where they are of one:
+    change is told since the last day before it.
     """
 
     title: str
@@ -47,6 +49,7 @@ class About:
     areas: Sequence[Area] = ()
     views: Sequence[str] = tuple(view for view in ALL_VIEWS if view not in OF_PIECES)
     evidence: str = "evidence/"
+    later_day: int = 0
     pictures: Mapping[str, str] = field(default_factory=dict)
     """data: addresses of pictures by file name; what is not in it is asked for from `evidence`."""
 

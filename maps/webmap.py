@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
@@ -20,7 +21,7 @@ from maps.damage import Damage
 from maps.damage_layer import ALL_VIEWS, CLASS_NAME, OF_PIECES, About, DamageLayer
 from maps.decided import decided_so_far
 from maps.exports import EVIDENCE, Driven
-from maps.map_data import map_columns
+from maps.map_data import DAY_S, Clock, map_columns
 from maps.offline import OfflineFigure
 from maps.pictures import inside
 from maps.placing import Placed, place
@@ -50,6 +51,7 @@ def write_map(
     most: int = MOST_DAMAGES,
     tables: Tables | None = None,
     keep_left: bool = True,
+    later_utc_s: float = math.inf,
 ) -> Drawn:
     """Write the page. `evidence` is the folder the pictures are read from; damages None: ways alone.
 
@@ -58,7 +60,8 @@ def write_map(
 
     The page looks for what pictures it does not hold in the folder `evidence` beside it. `within` is the
     municipality's ground (EPSG:4326): what lies outside is listed, not drawn. Tells what of the base map is in the
-    page. Raises OSError where the page can't be written.
+    page. Drives since `later_utc_s` are of the later of two surveys, and change begins as between these. Raises OSError
+    where the page can't be written.
     """
     _ = translate
     figure = OfflineFigure(_("Road damage map"), language)
@@ -78,6 +81,7 @@ def write_map(
         areas=placed.areas,
         views=[view for view in ALL_VIEWS if _shows(view, damages, pieces)],
         evidence=quote(EVIDENCE) + "/",
+        later_day=Clock(zone).local_s(later_utc_s) // DAY_S,
         pictures=inside(kept, evidence),
     )
     data = pack(*map_columns(kept, driven, along, zone))

@@ -106,6 +106,8 @@ class ExportJob:
     most_damages: int = 30
     beside: bool = False
     """Tables name pictures as they lie beside the map, also without one; else where they are."""
+    later_utc_s: float = math.inf
+    """When the later of two surveys begins, which a comparison says itself."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,8 @@ def compare(job: ExportJob, read: Callable[[], Compared], translate: Translate, 
     crs = _checked(job)
     watch(READING, 0, 0)
     compared = read()
+    begin = compared.parts[-1].begin_utc_s
+    job = replace(job, later_utc_s=math.inf if begin is None else begin)
     network = _network(job, compared.whole, watch)
     count = len(compared.parts) + 1
     watch(PLACING, 0, count)
@@ -384,7 +388,7 @@ def _write_map(path: Path, job: ExportJob, told: Assessment, tables: Tables, tra
         path, damages, told.survey.driven, evidence, zone=job.zone, language=job.language,
         translate=translate, basemap=job.basemap,
         tables=replace(tables, notes=tuple(one.message(translate) for one in remarks)),
-        keep_left=job.rules.lanes.keep == "left",
+        keep_left=job.rules.lanes.keep == "left", later_utc_s=job.later_utc_s,
     )  # fmt: skip
 
 

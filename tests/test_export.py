@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
@@ -504,6 +505,8 @@ def test_every_form_of_a_comparison(tmp_path: Path, surveys: list[Path]) -> None
     assert json.loads((tmp_path / "geojson/change_damages.geojson").read_text())["features"][0]["properties"][
         "change"
     ]
+    later = (date(2026, 7, 5) - date(1970, 1, 1)).days
+    assert re.search(rf'"later_day": ?{later}\b', (tmp_path / "map.html").read_text())
     report = read_pdf(tmp_path / "road-damage.pdf")
     assert "Change since the survey before" in report
     assert "probably repaired" in report

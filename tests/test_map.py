@@ -440,6 +440,27 @@ def test_change_between_two_days(
     assert len(opened.drawn()) == len(told)
 
 
+@pytest.mark.parametrize(
+    ("later_day", "days"),
+    [
+        pytest.param(None, ["2023-11-15", "2024-02-13"], id="one survey: its first day and its last"),
+        pytest.param(60, ["2023-12-15", "2024-02-13"], id="two: the last day of each"),
+        pytest.param(0, ["2023-11-15", "2024-02-13"], id="all of the later one"),
+    ],
+)
+def test_change_begins_as_between_two_surveys(
+    tmp_path: Path, browser: Any, later_day: int | None, days: list[str]
+) -> None:
+    ways = [replace(WAY, name=f"day {day}", begin_utc_s=1.7e9 + day * DAY_S) for day in (0, 30, 60, 90)]
+    more = {} if later_day is None else {"later_utc_s": 1.7e9 + later_day * DAY_S}
+    opened = Page(browser, write(tmp_path, merge([[_sighting(0)]]), ways=ways, **more))
+    opened.show("change")
+    chosen = opened.page.locator(".rd-days select").evaluate_all(
+        "all => all.map(one => one.selectedOptions[0].label)"
+    )
+    assert chosen == days
+
+
 def test_reversed_days_of_a_change_are_said(tmp_path: Path, browser: Any) -> None:
     ways = [replace(WAY, begin_utc_s=1.7e9 + day * DAY_S) for day in (0, 30, 60)]
     opened = Page(browser, write(tmp_path, merge([[ONE]]), ways=ways))

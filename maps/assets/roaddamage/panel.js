@@ -148,10 +148,11 @@
         return box;
       }
       const warning = el('p.rd-warning', {role: 'alert', hidden: true});
+      const before = days.filter(day => day < config.later_day).pop() ?? days[0];
       const selects = ['first', 'second'].map((name, k) => {
         const select = el('select', {name, 'aria-label': word(name + '_day')},
           ...days.map(day => el('option', {value: day}, rd.dayText(day))));
-        select.value = state.change[name] = k ? days[days.length - 1] : days[0];
+        select.value = state.change[name] = k ? days[days.length - 1] : before;
         return select;
       });
       const read = () => {
