@@ -126,9 +126,9 @@ def _fitted(drawn: Image.Image, text: str, box: Box, ink: Colour, bold: int) -> 
     """Write a text so that it fills a box (shares of the plate), as letters on plates do."""
     width, height = drawn.size
     x1, y1, x2, y2 = (round(part * side) for part, side in zip(box, (width, height) * 2, strict=True))
-    x0, y0, right, low = _font(120).getbbox(text, stroke_width=bold)
+    x0, y0, right, low = font(120).getbbox(text, stroke_width=bold)
     letters = Image.new("L", (round(right - x0), round(low - y0)))
-    ImageDraw.Draw(letters).text((-x0, -y0), text, 255, _font(120), stroke_width=bold)
+    ImageDraw.Draw(letters).text((-x0, -y0), text, 255, font(120), stroke_width=bold)
     drawn.paste(ink, (x1, y1), letters.resize((max(x2 - x1, 1), max(y2 - y1, 1))))
 
 
@@ -161,5 +161,6 @@ def _mixed(one: Colour, other: Colour) -> Colour:
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """The letters of all that is drawn, so many px high."""
     return ImageFont.truetype(str(Path(matplotlib_fontja.__file__).parent / "fonts" / "ipaexg.ttf"), size)

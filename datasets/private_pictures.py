@@ -1,7 +1,7 @@
 """Made pictures of streets with faces and number plates in them, of known sizes, to measure what masking misses.
 
-Faces are portraits (`portraits/`), plates are drawn (`datasets.plates`) on vehicles (`datasets.vehicles`). Each is turned,
-and the picture lit, smeared and compressed as a dashcam's is (`datasets.filmed`). Nothing here is what a network learnt from.
+Faces are portraits (`portraits/`), plates are drawn (`datasets.plates`) on vehicles (`datasets.vehicles`). Each is turned
+(`datasets.laying`), and the picture lit, smeared and compressed as a dashcam's is (`datasets.filmed`). Nothing here is what a network learnt from.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from datasets.decoys import decoy
 from datasets.filmed import Light, filmed
+from datasets.laying import lay, moved, through, turned
 from datasets.plates import KINDS
 from datasets.synthetic import labelled_frames
-from datasets.vehicles import decoy, vehicle
+from datasets.vehicles import vehicle
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -104,10 +106,8 @@ def clean_pictures(
         for _ in range(DECOYS * decoys):
             picture = decoy(rng)
             width_px = _size(PLATE_PX, rng)
-            how, _ = _turned(picture.shape, width_px / picture.shape[1], rng)
-            _lay(
-                scene, picture, np.ones(picture.shape[:2], np.float32), _moved(how, picture.shape, scene, rng)
-            )
+            how, _ = turned(picture.shape, width_px / picture.shape[1], rng)
+            lay(scene, picture, np.ones(picture.shape[:2], np.float32), moved(how, picture.shape, scene, rng))
         yield filmed(scene, light, np.zeros(road.shape[:2], np.uint8), rng), decoys
 
 
@@ -139,14 +139,14 @@ def _put(
 ) -> Thing | None:
     """Draw a face or a vehicle with its plate where there is room; None where none was found."""
     picture, cover, box, who, worn = _vehicle(rng) if plate else _head(rng)
-    how, yaw = _turned(picture.shape, size_px / (box[2] - box[0] if plate else box[3] - box[1]), rng)
+    how, yaw = turned(picture.shape, size_px / (box[2] - box[0] if plate else box[3] - box[1]), rng)
     height, width = scene.shape[:2]
     for _ in range(40):
-        move = _moved(how, picture.shape, scene, rng)
-        whole, corners = (_through(move, part) for part in (np.array([0, 0, *picture.shape[1::-1]]), box))
+        move = moved(how, picture.shape, scene, rng)
+        whole, corners = (through(move, part) for part in (np.array([0, 0, *picture.shape[1::-1]]), box))
         inside = (corners.min(0) >= 1).all() and (corners.max(0) < [width - 1, height - 1]).all()
         if inside and not any(_touch(whole, other.corners) for other in others):
-            _lay(scene, picture, cover, move)
+            lay(scene, picture, cover, move)
             return Thing(corners, plate, size_px, yaw, who, worn)
     return None
 
@@ -155,61 +155,6 @@ def _touch(one: Floats, other: Floats) -> bool:
     """Whether the boxes around them overlap, a little room counted in."""
     room = 0.2 * (other.max(0) - other.min(0))
     return bool((one.max(0) > other.min(0) - room).all() and (other.max(0) + room > one.min(0)).all())
-
-
-def _moved(how: Floats, shape: tuple[int, ...], scene: Bytes, rng: np.random.Generator) -> Floats:
-    """A homography that also puts a picture's middle somewhere in the scene, seldom in its uppermost part."""
-    height, width = scene.shape[:2]
-    x, y = rng.uniform((0, 0.15 * height), (width, height))
-    return np.asarray(np.array([[1, 0, x], [0, 1, y], [0, 0, 1]]) @ how)
-
-
-def _through(move: Floats, box: Floats) -> Floats:
-    x1, y1, x2, y2 = box.astype(float)
-    points = np.array([[[x1, y1], [x2, y1], [x2, y2], [x1, y2]]])
-    return np.asarray(cv2.perspectiveTransform(points, move)[0], np.float64)
-
-
-def _turned(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> tuple[Floats, float]:
-    """A picture's middle put to 0, scaled, and turned as seen from six widths away: a homography, and the yaw in degrees.
-
-    Half of all are turned sideways by up to 20 degrees, the others by up to 60; pitch is up to 15, roll up to 10.
-    """
-    height, width = shape[:2]
-    yaw_deg = float(rng.uniform(-20, 20) if rng.random() < 0.5 else rng.uniform(-60, 60))
-    yaw, pitch, roll = np.radians([yaw_deg, rng.uniform(-15, 15), rng.uniform(-10, 10)])
-    turn = cv2.Rodrigues(np.array([0, 0, roll]))[0] @ cv2.Rodrigues(np.array([pitch, 0, 0]))[0]
-    turn = turn @ cv2.Rodrigues(np.array([0, yaw, 0]))[0]
-    far = 6.0 * width
-    flat = np.column_stack([turn[:, 0], turn[:, 1], [0, 0, far]])
-    middle = np.array([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1]])
-    return np.diag([scale * far, scale * far, 1.0]) @ flat @ middle, abs(yaw_deg)
-
-
-def _lay(scene: Bytes, picture: Bytes, cover: NDArray[np.float32], move: Floats) -> None:
-    """Draw a picture into the scene, as far as `cover` (H, W) from 0 to 1 has it; smoothed first, as a lens would."""
-    corners = _through(move, np.array([0, 0, *picture.shape[1::-1]]))
-    x1, y1, x2, y2 = np.clip(
-        np.concatenate([corners.min(0), corners.max(0) + 1]), 0, [*scene.shape[1::-1]] * 2
-    ).astype(int)
-    if x1 >= x2 or y1 >= y2:
-        return
-    ratio = math.sqrt(abs(np.linalg.det(move[:2, :2])) / move[2, 2] ** 2)
-    if ratio < 0.5:  # twice as large as it is seen
-        smaller = [round(side * 2 * ratio) or 1 for side in picture.shape[1::-1]]
-        x, y = (have / made for have, made in zip(picture.shape[1::-1], smaller, strict=True))
-        picture = np.asarray(cv2.resize(picture, smaller, interpolation=cv2.INTER_AREA), np.uint8)
-        cover = np.asarray(cv2.resize(cover, smaller, interpolation=cv2.INTER_AREA), np.float32)
-        move = move @ np.array([[x, 0, x / 2 - 0.5], [0, y, y / 2 - 0.5], [0, 0, 1]])
-        ratio = 0.5
-    if ratio < 1:
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.4 / ratio), np.uint8)
-    here = np.array([[1, 0, -x1], [0, 1, -y1], [0, 0, 1]]) @ move
-    size = (int(x2 - x1), int(y2 - y1))
-    laid = cv2.warpPerspective(picture, here, size, flags=cv2.INTER_LINEAR)
-    share = cv2.warpPerspective(cover, here, size, flags=cv2.INTER_LINEAR)[..., None]
-    part = scene[y1:y2, x1:x2]
-    part[:] = (part * (1 - share) + laid * share).astype(np.uint8)
 
 
 def _vehicle(rng: np.random.Generator) -> tuple[Bytes, NDArray[np.float32], Floats, str, bool]:

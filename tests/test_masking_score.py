@@ -13,17 +13,18 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from datasets.decoys import decoy
 from datasets.filmed import Light, filmed, smear
 from datasets.plates import KINDS, PX_PER_MM, plate
 from datasets.private_pictures import FACE_PX, PLATE_PX, Thing, clean_pictures, private_pictures
-from datasets.vehicles import decoy, vehicle
+from datasets.vehicles import vehicle
 from detector.errors import ModelError
 from detector.masking import Masked
 from detector.private import NETWORKS, Kind
 from roaddamage.language import translation
 from roaddamage.web import masking as page
 from training.masking_report import SIZE, MaskingReport, farthest_m, networks, read_report, seen_px, settings
-from training.masking_score import Seen, covered, interval, recalls
+from training.masking_shares import Seen, covered, interval, recalls
 from training.masking_text import markdown
 
 ROAD = np.full((360, 640, 3), 100, np.uint8)
