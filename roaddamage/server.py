@@ -86,8 +86,13 @@ def _bring_up_to_date(workspace: Workspace) -> None:
         if later := later_than_ours(loader):
             raise ServerError(LATER, names=", ".join(later))
         if loader.applied_migrations and executor.migration_plan(loader.graph.leaf_nodes()):
+            _mask_what_is_there(workspace, {*loader.applied_migrations})
             _keep_as_they_were(workspace)
         call_command("migrate", verbosity=0, interactive=False)
+        from roaddamage import earlier_pictures
+
+        if earlier_pictures.is_unfinished(workspace):
+            earlier_pictures.forget_what_was_made(workspace)
     except (OperationalError, InterfaceError) as error:
         raise ServerError(
             N_(
@@ -95,6 +100,18 @@ def _bring_up_to_date(workspace: Workspace) -> None:
             ),
             reason=str(error).strip(),
         ) from error
+
+
+def _mask_what_is_there(workspace: Workspace, applied: set[tuple[str, str]]) -> None:
+    """Mask pictures from before pictures were masked, and tell how far that is on a terminal."""
+    from roaddamage import earlier_pictures
+    from roaddamage.common_options import working
+    from roaddamage.language import preferred_language, translation
+    from roaddamage.masker_in_use import masker_in_use
+
+    if earlier_pictures.SINCE not in applied and ("records", "0001_first") in applied:
+        with working(translation(preferred_language()), workspace.folder) as moved:
+            earlier_pictures.mask_files(workspace, masker_in_use(), moved)
 
 
 def _keep_as_they_were(workspace: Workspace) -> None:

@@ -15,12 +15,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from apart import apart
 from command import as_command
+from PIL import Image
 from postgresql import Postgres
 
+from datasets.private_pictures import FACES, PORTRAITS
 from roaddamage import server
+from roaddamage.earlier_pictures import LIST
 
 pytestmark = pytest.mark.database
 POSTGRESQL = os.environ.get("DATABASE_URL", "").startswith("postgresql")
@@ -161,6 +165,27 @@ def test_a_workspace_of_the_release_before(before: tuple[Path, str]) -> None:
     assert " INFO roaddamage.requests " in said
     assert not re.search("WARNING|ERROR|Traceback", said)
     assert len(list(workspace.glob("records-before-*.sqlite3"))) == (0 if url else 1)
+
+
+def test_pictures_of_the_release_before_are_masked_before_anyone_sees_them(before: tuple[Path, str]) -> None:
+    workspace, url = before
+    shown, broken, known = sorted((workspace / "evidence").rglob("*-frame.jpg"))[:3]
+    with Image.open(shown) as picture, Image.open(PORTRAITS / "obama.jpg") as face:
+        picture.paste(face.resize((200, 250)), (100, 100))
+        picture.save(shown)
+        left, top, right, bottom = (
+            round(100 + share * side) for share, side in zip(FACES["obama"], (200, 250) * 2, strict=True)
+        )
+    broken.write_bytes(b"no picture")
+    (workspace / LIST).write_text(f"{known.relative_to(workspace).as_posix()}\n")  # a run that was ended
+    was = known.read_bytes()
+    seen("upgrade", "--workspace", workspace, url=url)
+    with Image.open(shown) as masked:
+        assert np.asarray(masked)[top + 8 : bottom - 8, left + 8 : right - 8].std(axis=(0, 1)).max() < 8
+    with Image.open(broken) as grey:
+        assert grey.convert("RGB").getpixel((3, 3)) == pytest.approx((128, 128, 128), abs=3)
+    assert known.read_bytes() == was
+    assert not (workspace / LIST).exists()
 
 
 def test_a_backup_of_the_release_before(
