@@ -36,12 +36,10 @@ class Moments:
     def masked(self, drive: str, time_s: float, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A drive's picture at a time, reduced to `WIDTH_PX` and masked; `drive` tells it from others."""
         small = _reduced(image)
-        if (drive, time_s) not in self._found:
-            self._keep((drive, time_s), self._masker.find(small))
-        looked = held(self._near(drive, time_s))
-        return cover(
-            small, next(one.found for one in looked if one.time_s == time_s and one.found is not None)
-        ).image
+        if (mine := self._found.get((drive, time_s))) is None:
+            self._keep((drive, time_s), mine := self._masker.find(small))
+        looked = held(sorted([*self._near(drive, time_s), Looked(time_s, mine, None)], key=_time))
+        return cover(small, next(one.found for one in looked if one.time_s == time_s)).image
 
     def _keep(self, moment: tuple[str, float], found: Found) -> None:
         with self._turn:
@@ -50,14 +48,17 @@ class Moments:
                 self._found.popitem(last=False)
 
     def _near(self, drive: str, time_s: float) -> list[Looked[None]]:
-        """What was found about then, in order."""
+        """What was found about then, but not at that very time."""
         with self._turn:
-            near = [
+            return [
                 Looked(other_s, found, None)
                 for (other, other_s), found in self._found.items()
-                if other == drive and abs(other_s - time_s) <= AROUND_S
+                if other == drive and 0 < abs(other_s - time_s) <= AROUND_S
             ]
-        return sorted(near, key=lambda one: one.time_s)
+
+
+def _time(one: Looked[None]) -> float:
+    return one.time_s
 
 
 def _reduced(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

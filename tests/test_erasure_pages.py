@@ -16,11 +16,20 @@ from PIL import Image
 
 from roaddamage import erase_cli, erasing, server
 from roaddamage.records.decisions import Decision, decide
-from roaddamage.records.models import AuditEntry, Drive, Erased, Erasure, LabelledFrame, Stop, WorkList
+from roaddamage.records.models import (
+    AuditEntry,
+    Damage,
+    Drive,
+    Erased,
+    Erasure,
+    LabelledFrame,
+    Stop,
+    WorkList,
+)
 from roaddamage.records.openings import OpeningError, open_footage, opening_of
 from roaddamage.workspace import Workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 People = dict[str, User]
 FORM = {
     "reference": "R8-17", "reason": "shows a person", "lat": LAT + STEP, "lon": LON, "damage": "", "radius_m": 10,
@@ -75,7 +84,8 @@ def test_a_request_that_can_not_be(
 
 def test_a_damage_stands_for_its_place(client: Client, people: People, drive: Drive) -> None:
     client.force_login(people["administrator"])
-    client.post(reverse("erasure_new"), FORM | {"lat": "", "lon": "", "damage": "1"})
+    number = str(Damage.objects.earliest("pk").pk)
+    client.post(reverse("erasure_new"), FORM | {"lat": "", "lon": "", "damage": number})
     row = Erasure.objects.get()
     assert (row.lon, row.lat, row.since) == (LON, LAT, BEGIN - timedelta(minutes=5))
 

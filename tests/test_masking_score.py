@@ -188,6 +188,7 @@ def test_pixels_and_metres() -> None:
     assert farthest_m(330, 21.12, 90, 1280) == pytest.approx(10)
 
 
+@pytest.mark.any_database
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("change", "told"),

@@ -62,6 +62,7 @@ def first_frame(path: Path) -> np.ndarray:
         return next(container.decode(video=0)).to_ndarray(format="rgb24")
 
 
+@pytest.mark.any_database
 @pytest.mark.django_db(transaction=True)
 def test_no_address_and_no_file_shows_anybody(
     city: City, people: dict[str, User], workspace: Workspace, street: Path, browser: Any, live_server: Any
