@@ -14,7 +14,6 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import cv2
 
@@ -23,10 +22,9 @@ from detector.classes import CODES
 from detector.model import Model, checked_yolo
 from detector.reliability import write_reliability
 from detector.ultralytics_quiet import prepare
-from training.epochs import epochs_done
 from training.promotion import seen_file, write_seen
 from training.reliability import fit_on, labelled
-from training.train import Settings, quick_on_cpu, start
+from training.stages import Stages, run_stages
 
 HELD_OUT = re.compile(
     r"br_\d+_DF_(080|060)_"  # two whole roads
@@ -34,13 +32,12 @@ HELD_OUT = re.compile(
     r"|br_\d+_DF_251_251BDF0052_00[5-7]"  # the stretch of the drive DF251, and around it
     r"|mf_\D*\d*[05]\d\d_"  # two blocks in ten of the neighbouring frame numbers
 )
-STAGES: tuple[tuple[str, dict[str, Any]], ...] = (
+STAGES: Stages = (
     ("clean448", {"epochs": 30, "imgsz": 448, "lr0": 0.0015, "lrf": 0.02, "warmup_epochs": 1, "scale": 0.4,
                   "close_mosaic": 5, "seed": 0}),
     ("clean640", {"epochs": 10, "imgsz": 640, "lr0": 0.0008, "lrf": 0.03, "warmup_epochs": 0.3, "scale": 0.5,
                   "close_mosaic": 3, "seed": 1}),
 )  # fmt: skip
-"""Each begins from the one before; what else ultralytics' trainer is told is the same for both."""
 USED_PX = 512
 """Longer side it looks at; on the held-out pictures 448 to 576 do alike, 640 less well."""
 RENDERED_TRAIN, RENDERED_HELD_OUT = 700, 100
@@ -96,24 +93,6 @@ def write_lists(pictures: Path, out: Path) -> dict[str, Path]:
     return data
 
 
-def trained(data: Path, init: Path, out: Path, device: str) -> Path:
-    """The checkpoint of the last stage, having run or finished those that are not done."""
-    begin: Any = start(Settings(model="yolov5n", init=str(init)))
-    for name, more in STAGES:
-        last = out / name / "weights" / "last.pt"
-        if len(epochs_done(out / name / "results.csv", more["epochs"])) < more["epochs"]:
-            model = checked_yolo(last) if last.exists() else begin
-            model.add_callback("on_train_start", quick_on_cpu)
-            model.train(
-                **{"resume": True} if last.exists() else {
-                    "data": str(data), "batch": 16, "optimizer": "AdamW", "cos_lr": True, "cache": "ram", "val": False,
-                    "device": device, "plots": False, "project": str(out), "name": name, "exist_ok": True, **more,
-                }
-            )  # fmt: skip
-        begin = checked_yolo(last)
-    return last
-
-
 def ship(checkpoint: Path, weights: Path, seen: list[Path], held_out: list[Path]) -> None:
     """Write a checkpoint as the package has it: in fp16, without what tells of the machine it was made on.
 
@@ -153,7 +132,7 @@ def main() -> None:
         name: [Path(line) for line in (out / f"{name}.txt").read_text().split("\n") if line]
         for name in ("train", "real")
     }
-    checkpoint = trained(data["real"], options.init, out, options.device)
+    checkpoint = run_stages(STAGES, options.init, out, data=str(data["real"]), device=options.device)
     ship(checkpoint, options.ship, parts["train"], parts["real"])
     best = checked_yolo(options.ship)
     for name in ("real", "survey", "near", "rendered"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -23,16 +24,15 @@ from detector.model import checked_yolo
 from detector.private import HEIGHT_PX, WIDTH_PX
 from detector.ultralytics_quiet import prepare
 from training.default_model import HELD_OUT
-from training.epochs import epochs_done
 from training.plate_pictures import TILE_PX, tile
-from training.train import Settings, quick_on_cpu, start
+from training.stages import Stages, run_stages
 
 TILES = 2400
-STAGES: tuple[tuple[str, dict[str, Any]], ...] = (
+STAGES: Stages = (
     ("learn", {"epochs": 3, "lr0": 0.0015, "lrf": 0.8, "warmup_epochs": 0.5, "mosaic": 0.3, "close_mosaic": 0, "seed": 0}),
     ("settle", {"epochs": 2, "lr0": 0.0008, "lrf": 0.02, "warmup_epochs": 0.1, "mosaic": 0.0, "close_mosaic": 0, "seed": 1}),
 )  # fmt: skip
-"""Each begins from the one before; what else ultralytics' trainer is told is the same for both."""
+TOLD: dict[str, Any] = {"imgsz": TILE_PX, "scale": 0.3, "fliplr": 0.0, "degrees": 3.0, "val": True}
 
 
 def _write_tile(index: int, roads: list[Path], out: Path) -> None:
@@ -48,19 +48,19 @@ def _write_tile(index: int, roads: list[Path], out: Path) -> None:
     )
 
 
-def write_tiles(pictures: Path, out: Path, count: int) -> Path:
-    """`count` pictures to learn from, and 100 to look at while it learns; the data file for ultralytics."""
+def write_tiles(pictures: Path, out: Path, count: int, watched: int = 100) -> Path:
+    """`count` pictures to learn from, and `watched` to score on meanwhile; the data file for ultralytics."""
     roads = sorted(path for path in (pictures / "images").iterdir() if not HELD_OUT.match(path.name))
     for part in ("images", "labels"):
         (out / part).mkdir(parents=True, exist_ok=True)
-    wanted = [index for index in range(count + 100) if not (out / "images" / f"{index:05d}.jpg").exists()]
+    wanted = [index for index in range(count + watched) if not (out / "images" / f"{index:05d}.jpg").exists()]
     with ProcessPoolExecutor() as pool:
         for done, _ in enumerate(
             pool.map(partial(_write_tile, roads=roads, out=out), wanted, chunksize=20), 1
         ):
             if done % 200 == 0:
                 print(f"{done} of {len(wanted)} pictures drawn", flush=True)
-    for name, numbers in (("train", range(count)), ("val", range(count, count + 100))):
+    for name, numbers in (("train", range(count)), ("val", range(count, count + watched))):
         (out / f"{name}.txt").write_text("".join(f"{out / 'images'}/{index:05d}.jpg\n" for index in numbers))
     data = out / "plates.yaml"
     data.write_text(
@@ -69,33 +69,17 @@ def write_tiles(pictures: Path, out: Path, count: int) -> Path:
     return data
 
 
-def trained(data: Path, init: Path, out: Path, device: str) -> Path:
-    """The checkpoint of the last stage, having run or finished those that are not done."""
-    begin: Any = start(Settings(model="yolov5n", init=str(init)))
-    for name, more in STAGES:
-        last = out / name / "weights" / "last.pt"
-        if len(epochs_done(out / name / "results.csv", more["epochs"])) < more["epochs"]:
-            model = checked_yolo(last) if last.exists() else begin
-            model.add_callback("on_train_start", quick_on_cpu)
-            told = {
-                "data": str(data), "device": device, "imgsz": TILE_PX, "batch": 16, "optimizer": "AdamW", "cos_lr": True,
-                "scale": 0.3, "fliplr": 0.0, "degrees": 3.0, "cache": "ram", "val": True, "plots": False,
-                "project": str(out), "name": name, "exist_ok": True, **more,
-            }  # fmt: skip
-            model.train(**{"resume": True} if last.exists() else told)
-        begin = checked_yolo(last)
-    return last
-
-
 def ship(checkpoint: Path, file: Path) -> None:
     """Write a checkpoint as `detector.private` reads it: ONNX for one part of a picture, weights in half precision."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     size = (HEIGHT_PX, WIDTH_PX)
-    exported = Path(
-        checked_yolo(checkpoint).export(format="onnx", imgsz=size, opset=17, simplify=False, device="cpu")
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch's tracer
+        exported = checked_yolo(checkpoint).export(
+            format="onnx", imgsz=size, opset=17, simplify=False, device="cpu"
+        )
     model = onnx.load(exported)
     graph, casts = model.graph, []
     for one in graph.initializer:
@@ -126,7 +110,8 @@ def main() -> None:
     options = parser.parse_args()
     prepare()
     out = options.out.absolute()
-    ship(trained(write_tiles(options.pictures, out, TILES), options.init, out, options.device), options.ship)
+    data = write_tiles(options.pictures, out, TILES)
+    ship(run_stages(STAGES, options.init, out, data=str(data), device=options.device, **TOLD), options.ship)
 
 
 if __name__ == "__main__":
