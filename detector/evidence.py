@@ -28,6 +28,8 @@ JPEG_QUALITY = 85
 BEHIND = 6
 """So many pictures may wait to be masked; then the pipeline waits for them, as each holds a frame's memory."""
 HATCH_PX = 12
+MARGIN_PX, MARGIN_SHARE = 20, 0.25
+"""Around a damage's box in its crop: so much of the longer side, but no less than so many px."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,11 @@ def write_evidence(
     can't be written.
     """
     image = masked.image
+    height, width = image.shape[:2]
     x1, y1, x2, y2 = box = _inside(xyxy, image.shape)
-    margin = max(20, round(0.25 * max(x2 - x1, y2 - y1)))
     hatched = _hatched(masked, box)
-    crop = hatched[max(y1 - margin, 0) : y2 + margin, max(x1 - margin, 0) : x2 + margin]
+    left, top, right, bottom = crop_bounds(box, width, height)
+    crop = hatched[top:bottom, left:right]
     boxed = hatched.copy()
     colour = tuple(int(CLASSES[class_id].colour[i : i + 2], 16) for i in (1, 3, 5))
     thick = max(2, round(image.shape[1] / 400))
@@ -114,9 +117,15 @@ def write_evidence(
     whole = f"{name}-frame.jpg" if frame else ""
     if whole:
         _write(folder / whole, _fitted(image))
-    height, width = image.shape[:2]
     covered = round(masked.share_of(np.array(box, float)), 3)
     return Evidence(*names, whole, (x1 / width, y1 / height, x2 / width, y2 / height), covered)
+
+
+def crop_bounds(box: tuple[int, int, int, int], width_px: int, height_px: int) -> tuple[int, int, int, int]:
+    """What of a frame of that size a damage's crop shows: left, top, right, bottom px, as its `box` is."""
+    x1, y1, x2, y2 = box
+    margin = max(MARGIN_PX, round(MARGIN_SHARE * max(x2 - x1, y2 - y1)))
+    return max(x1 - margin, 0), max(y1 - margin, 0), min(x2 + margin, width_px), min(y2 + margin, height_px)
 
 
 def _hatched(masked: Masked, box: tuple[int, int, int, int]) -> NDArray[np.uint8]:

@@ -199,9 +199,9 @@ def _grown(at: Floats, away_s: float) -> Floats:
 
 def _each_once(found: Found, kind: Kind) -> Floats:
     """Each thing of a kind once, with all the ground its boxes cover: middles and logarithms of sides, (n, 4)."""
-    mine = np.array([one == kind for one in found.kind], bool)
-    boxes = found.xyxy[mine].astype(np.float64)
-    best = boxes[distinct(found.xyxy[mine], found.score[mine])]
+    mine = found.of(kind)
+    boxes = mine.xyxy.astype(np.float64)
+    best = boxes[distinct(mine.xyxy, mine.score)]
     whose = np.stack([_overlap(boxes, one) for one in best]).argmax(0)
     made = []
     for index in range(len(best)):

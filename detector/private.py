@@ -53,6 +53,11 @@ class Found:
     def __len__(self) -> int:
         return len(self.kind)
 
+    def of(self, kind: Kind) -> Found:
+        """What is of one kind."""
+        mine = np.array([one == kind for one in self.kind], bool)
+        return Found(self.xyxy[mine], (kind,) * int(mine.sum()), self.score[mine])
+
 
 @dataclass(frozen=True)
 class _Network:

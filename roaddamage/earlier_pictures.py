@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +16,12 @@ from PIL import Image
 
 from datasets.formats import SUFFIXES
 from detector.errors import N_
-from detector.evidence import JPEG_QUALITY
 from detector.masking import Masker
 from roaddamage.workspace import Workspace
 
 SINCE = "records", "0003_masking"
 """The change of tables that came with masking."""
 LIST = "pictures-masked.txt"
-UNREADABLE_PX = 320, 180
 CUT = N_("It held pictures from before faces and number plates were masked. Make it again.")
 
 
@@ -78,17 +75,11 @@ def _pictures(workspace: Workspace) -> Iterator[Path]:
 
 
 def _mask(path: Path, masker: Masker) -> None:
-    """A picture that can't be read becomes a grey one: what it shows nobody can tell."""
-    from roaddamage.erased_pictures import grey_picture, put
+    """A picture in which nothing is found stays as it is, to the byte."""
+    from roaddamage.erased_pictures import remake
 
-    try:
-        with Image.open(path) as picture:
-            kind, made = picture.format or "JPEG", masker.masked(np.asarray(picture.convert("RGB")))
-        if not len(made.kind):
-            return
-        shown = Image.fromarray(made.image)
-    except (OSError, ValueError, SyntaxError):
-        kind, shown = "JPEG", grey_picture(*UNREADABLE_PX)
-    data = BytesIO()
-    shown.save(data, kind, quality=JPEG_QUALITY)
-    put(path, data.getvalue())
+    def masked(picture: Image.Image) -> Image.Image | None:
+        made = masker.masked(np.asarray(picture.convert("RGB")))
+        return Image.fromarray(made.image) if made.kind else None
+
+    remake(path, masked)

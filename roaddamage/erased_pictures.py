@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path, PurePath
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from detector.evidence import FRAME_WIDTH_PX, JPEG_QUALITY
+from detector.evidence import FRAME_WIDTH_PX, JPEG_QUALITY, crop_bounds
 from detector.sightings import Sighting as Seen
 from maps.pdf import font_file
 from roaddamage.records.erased import WHOLE, Area, hidden_of
@@ -26,11 +26,10 @@ from roaddamage.records.models import Drive, Sighting
 
 GREY, LINE, INK = (128, 128, 128), (150, 150, 150), (245, 245, 245)
 LINES_PX = 12
+UNREADABLE_PX = 320, 180
 MORE_PX = 4
 """So much more is covered on each side: what a JPEG's block smears over an edge."""
 SAYS = "請求により消去", "Erased on request"
-MARGIN_PX, MARGIN_SHARE = 20, 0.25
-"""What `detector.evidence` leaves around a damage's box in its crop."""
 
 
 def grey_picture(width_px: int, height_px: int) -> Image.Image:
@@ -74,13 +73,7 @@ def in_crop(
     """
     width, height = frame_px
     x1, y1, x2, y2 = (round(share * side) for share, side in zip(box, (width, height) * 2, strict=True))
-    margin = max(MARGIN_PX, round(MARGIN_SHARE * max(x2 - x1, y2 - y1)))
-    left, top, right, bottom = (
-        max(x1 - margin, 0),
-        max(y1 - margin, 0),
-        min(x2 + margin, width),
-        min(y2 + margin, height),
-    )
+    left, top, right, bottom = crop_bounds((x1, y1, x2, y2), width, height)
     if (right - left, bottom - top) != crop_px:
         return WHOLE
     first, second = crop_px
@@ -102,17 +95,23 @@ def frame_size(told: Sequence[int] | None, written_px: tuple[int, int]) -> tuple
 
 
 def rewrite(path: Path, areas: Sequence[Area]) -> None:
-    """Write a picture's file anew without these areas; nothing where it is not there. Raises OSError.
+    """Write a picture's file anew without these areas; nothing where it is not there. Raises OSError."""
+    if areas and path.is_file():
+        remake(path, lambda picture: covered(picture, areas))
 
-    One that can't be read becomes a small grey picture.
+
+def remake(path: Path, make: Callable[[Image.Image], Image.Image | None]) -> None:
+    """Write a picture's file anew as `make` has it, in its own form; it stays where that is None. Raises OSError.
+
+    One that can't be read becomes a small grey picture: what it shows nobody can tell.
     """
-    if not areas or not path.is_file():
-        return
     try:
         with Image.open(path) as picture:
-            kind, made = picture.format or "JPEG", covered(picture, areas)
+            kind, made = picture.format or "JPEG", make(picture)
     except (OSError, ValueError, SyntaxError):
-        kind, made = "JPEG", grey_picture(320, 180)
+        kind, made = "JPEG", grey_picture(*UNREADABLE_PX)
+    if made is None:
+        return
     data = io.BytesIO()
     made.save(data, kind, quality=JPEG_QUALITY)
     put(path, data.getvalue())

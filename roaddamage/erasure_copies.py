@@ -26,6 +26,7 @@ from roaddamage.records.models import (
     Training,
     WorkList,
 )
+from roaddamage.records.names import full_name
 from roaddamage.training_data import MANIFEST
 from training.promotion import SEEN_DIGITS
 
@@ -80,7 +81,7 @@ def in_files(pictures: Pictures) -> Told:
 
 
 def _of(row: Export | FrameExport) -> dict[str, Any]:
-    return {"number": row.pk, "at": row.at.isoformat(), "by": row.by.get_full_name() or row.by.username}
+    return {"number": row.pk, "at": row.at.isoformat(), "by": full_name(row.by)}
 
 
 def _may_hold(row: Export, pictures: Pictures) -> bool:
@@ -154,7 +155,7 @@ def _downloads(told: Told, since: datetime) -> Iterator[dict[str, Any]]:
         form = str(entry.details.get("form", ""))
         if entry.action.startswith("export.") and form and form not in PICTURED:
             continue
-        by = (entry.by.get_full_name() or entry.by.username) if entry.by else ""
+        by = full_name(entry.by) if entry.by else ""
         yield {
             "at": entry.at.isoformat(),
             "by": by,

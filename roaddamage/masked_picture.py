@@ -53,8 +53,8 @@ def counted(found: Found) -> Counter[Kind]:
     """How many things of each kind that is; boxes over one another are of one."""
     told = Counter[Kind]()
     for kind in set(found.kind):
-        mine = np.array([one == kind for one in found.kind], bool)
-        told[kind] = len(distinct(found.xyxy[mine], np.maximum(found.score[mine], LEAST)))
+        mine = found.of(kind)
+        told[kind] = len(distinct(mine.xyxy, np.maximum(mine.score, LEAST)))
     return told
 
 

@@ -56,8 +56,8 @@ def in_vain(masker: Masker, pictures: Iterable[tuple[Bytes, bool]], moved: Moved
         found = masker.find(picture)
         looked[decoys] += 1
         for kind in SIZES_PX:
-            wanted = np.array([which == kind for which in found.kind], bool)
-            masks[kind, decoys] += len(distinct(found.xyxy[wanted], found.score[wanted]))
+            mine = found.of(kind)
+            masks[kind, decoys] += len(distinct(mine.xyxy, mine.score))
         moved(number)
     return tuple(
         InVain(str(kind), decoys, looked[decoys], count)
