@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import openvino
 from PIL import Image
 
 from detector.masking import masker
@@ -45,6 +44,8 @@ def test_a_network_is_trained_in_stages_and_shipped(tmp_path: Path) -> None:
     assert run_stages(stages, START, out, data=str(data), device="cpu") == last
     assert last.stat().st_mtime_ns == written, "what is done is not trained again"
     ship(last, tmp_path / "plates.onnx")
+    import openvino
+
     network = openvino.Core().read_model(tmp_path / "plates.onnx")
     assert list(network.input(0).shape) == [1, 3, HEIGHT_PX, WIDTH_PX]
     assert network.output(0).shape[1] == 5, "a box and one score"
