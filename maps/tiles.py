@@ -20,6 +20,8 @@ ZOOM = 24
 """Tiles of 2.4 m at the equator, 1.9 m in Tokyo."""
 LATITUDE_LIMIT = 85.0511287798066
 """Web maps end here; what lies beyond is put on the edge."""
+LAST = 1 - 1e-12
+"""The world's eastern and southern edge, as a share of its square, is in its last tiles."""
 CLUSTER_ZOOMS = 2
 """A cluster's cell is a tile of so many zooms further in: 64 of a tile's 256 pixels."""
 MOST_RANGES = 64
@@ -30,7 +32,7 @@ def tile_key(lon: ArrayLike, lat: ArrayLike) -> Keys:
     x, y = _world(lon, lat)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise ValueError("a place that is no number has no tile")
-    column, row = ((np.clip(part, 0, 1 - 1e-12) * 2**ZOOM).astype(np.uint64) for part in (x, y))
+    column, row = ((np.clip(part, 0, LAST) * 2**ZOOM).astype(np.uint64) for part in (x, y))
     return (_spread(column) | _spread(row) << np.uint64(1)).astype(np.int64)
 
 
@@ -61,9 +63,9 @@ def viewport_ranges(
         halves = ((min(west, 180.0), 180.0), (-180.0, max(east, -180.0)))
         return _joined([one for a, b in halves for one in viewport_ranges(a, south, b, north, most // 2)])
     (left, right), (bottom, top) = _world([west, east], [south, north])
-    box = (float(left), float(top), float(right), float(bottom))
-    if box[2] < 0 or box[0] >= 1 or box[3] < 0 or box[1] >= 1:
+    if right < 0 or left > 1:
         return []
+    box = (min(float(left), LAST), min(float(top), LAST), float(right), max(float(bottom), 0.0))
     # The largest tiles that are only in part inside are parted first; each parting adds three ranges at most.
     whole, parts = list[tuple[int, int]](), [(0, 0)]  # (zoom, key)
     while parts and len(whole) + len(parts) + 3 <= most:
