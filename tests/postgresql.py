@@ -43,7 +43,8 @@ class Postgres:
         return f"postgresql://roads@127.0.0.1:{self.port}/{name}"
 
     def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.data}"
+        # What is written survives the server, not the machine: so much is enough for tests.
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.data} -c fsync=off"
         log = self.data.parent / "log"
         self._run("pg_ctl", "-D", str(self.data), "-w", "-l", str(log), "-o", options, "start")
 
