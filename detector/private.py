@@ -28,6 +28,8 @@ Floats = NDArray[np.float32]
 WEIGHTS = Path(__file__).parent / "weights"
 HEIGHT_PX, WIDTH_PX = 736, 1280
 """The part of a picture that the networks look at at once; multiples of their coarsest stride, 32."""
+WHOLE_PX = ((384, 640), (416, 640), (480, 640), (HEIGHT_PX, WIDTH_PX), (800, WIDTH_PX), (960, WIDTH_PX))
+"""Heights and widths for 16:9, 16:10 and 4:3, half and whole: a picture that fits into one is looked at at once."""
 OVERLAP_PX = 192
 """By so much such parts lie over one another: what is smaller is whole in one of them."""
 SAME_IOU = 0.4
@@ -73,7 +75,8 @@ def _rgb(image: Image) -> Floats:
     return image.astype(np.float32).transpose(2, 0, 1)[None]
 
 
-def _rgb_shares(image: Image) -> Floats:
+def rgb_shares(image: Image) -> Floats:
+    """A picture (H, W, 3) as the plate network is given it: (1, 3, H, W), from 0 to 1."""
     return np.asarray(_rgb(image) / 255, np.float32)
 
 
@@ -98,7 +101,7 @@ NETWORKS = {
         "centerface.onnx", "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc", _rgb, _middles
     ),
     Kind.plate: _Network(
-        "plates.onnx", "cc99bb438c9990cd377fbb9a0ec4426d8e0fece069f3720d24f55412e5b49dbf", _rgb_shares, _boxes
+        "plates.onnx", "1af5294b0a780e0bf1f5937b527714e7a76ab7bebf0aa5cee9d2706348d79697", rgb_shares, _boxes
     ),
 }  # fmt: skip
 
@@ -111,16 +114,11 @@ class PrivateDetector:
         no_telemetry()
         import openvino
 
-        self._runs: dict[Kind, Any] = {}
+        self._core = openvino.Core()
+        self._content = {kind: _read(weights / one.file, one.sha256) for kind, one in NETWORKS.items()}
+        self._runs: dict[tuple[Kind, int, int], Any] = {}
         # A compiled network holds one request at a time, and its answer until the next.
         self._turn = threading.Lock()
-        core = openvino.Core()
-        for kind, network in NETWORKS.items():
-            content = _read(weights / network.file, network.sha256)
-            model = core.read_model(content, b"")
-            model.reshape({model.input(0): [1, 3, HEIGHT_PX, WIDTH_PX]})
-            told = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-            self._runs[kind] = core.compile_model(model, "CPU", told)
 
     def look(self, image: Image, scale: float, kind: Kind, least: float) -> tuple[Floats, Floats]:
         """Boxes (n, 4) in the picture's own pixels and scores (n,) of at least `least`, seen at that scale.
@@ -129,10 +127,8 @@ class PrivateDetector:
         """
         found = [np.empty((0, 5), np.float32)]
         for part, left, top in _parts(image, scale):
-            network, run = NETWORKS[kind], self._runs[kind]
             with self._turn:
-                answer = run(network.given(part))
-                boxes, score = network.boxes([answer[output] for output in run.outputs])
+                boxes, score = self._look(part, kind)
             boxes = (boxes + np.array([left, top, left, top], np.float32)) / scale
             found.append(np.column_stack([boxes, score])[score >= least].astype(np.float32))
         rows = np.concatenate(found)
@@ -141,6 +137,18 @@ class PrivateDetector:
         boxes = np.clip(rows[:, :4], 0, edges)
         there = (boxes[:, :2] < boxes[:, 2:]).all(1)
         return boxes[there], rows[there, 4]
+
+    def _look(self, part: Image, kind: Kind) -> tuple[Floats, Floats]:
+        """What a network tells of a part, in its pixels; compiled for the part's size when that is first met."""
+        network, (rows, columns, _) = NETWORKS[kind], part.shape
+        if (kind, rows, columns) not in self._runs:
+            model = self._core.read_model(self._content[kind], b"")
+            model.reshape({model.input(0): [1, 3, rows, columns]})
+            told = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+            self._runs[kind, rows, columns] = self._core.compile_model(model, "CPU", told)
+        run = self._runs[kind, rows, columns]
+        answer = run(network.given(part))
+        return network.boxes([answer[output] for output in run.outputs])
 
 
 def _read(path: Path, sha256: str) -> bytes:
@@ -167,14 +175,16 @@ def _read(path: Path, sha256: str) -> bytes:
 def _parts(image: Image, scale: float) -> Iterator[tuple[Image, int, int]]:
     """Parts of a picture seen at a scale, filled up with grey, each with the place of its left upper corner there."""
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    fit = (size for size in WHOLE_PX if height <= size[0] and width <= size[1])
+    rows, columns = next(fit, (HEIGHT_PX, WIDTH_PX))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    for top in _begins(height, HEIGHT_PX):
-        for left in _begins(width, WIDTH_PX):
-            box = np.array([left, top, min(left + WIDTH_PX, width), min(top + HEIGHT_PX, height)])
+    for top in _begins(height, rows):
+        for left in _begins(width, columns):
+            box = np.array([left, top, min(left + columns, width), min(top + rows, height)])
             x1, y1 = np.floor(box[:2] / scale).astype(int)
             x2, y2 = np.ceil(box[2:] / scale).astype(int)
             size = (int(box[2] - box[0]), int(box[3] - box[1]))
-            part = np.full((HEIGHT_PX, WIDTH_PX, 3), 114, np.uint8)
+            part = np.full((rows, columns, 3), 114, np.uint8)
             seen = image[y1:y2, x1:x2]
             part[: size[1], : size[0]] = (
                 seen if seen.shape[1::-1] == size else cv2.resize(seen, size, interpolation=how)

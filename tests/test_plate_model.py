@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from detector.masking import masker
-from detector.private import HEIGHT_PX, WIDTH_PX
+from detector.private import WHOLE_PX
 from training.plate_model import ship, write_tiles
 from training.plate_pictures import TILE_PX, tile
 from training.stages import run_stages
@@ -43,9 +43,22 @@ def test_a_network_is_trained_in_stages_and_shipped(tmp_path: Path) -> None:
     assert last == out / "two" / "weights" / "last.pt"
     assert run_stages(stages, START, out, data=str(data), device="cpu") == last
     assert last.stat().st_mtime_ns == written, "what is done is not trained again"
-    ship(last, tmp_path / "plates.onnx")
+    ship(last, tmp_path / "plates.onnx", [road()[:384, :576]])
     import openvino
 
     network = openvino.Core().read_model(tmp_path / "plates.onnx")
-    assert list(network.input(0).shape) == [1, 3, HEIGHT_PX, WIDTH_PX]
-    assert network.output(0).shape[1] == 5, "a box and one score"
+    for rows, columns in WHOLE_PX:
+        network.reshape({network.input(0): [1, 3, rows, columns]})
+        assert network.output(0).shape[1] == 5, "a box and one score"
+    rounded, count = in_eight_bits(tmp_path / "plates.onnx")
+    assert rounded == count > 50
+
+
+def in_eight_bits(network: Path) -> tuple[int, int]:
+    """How many of a network's convolutions have weights in 8 bits, and how many it has."""
+    import onnx
+
+    nodes = onnx.load(network).graph.node
+    spread = {name for node in nodes if node.op_type == "DequantizeLinear" for name in node.output}
+    weights = [node.input[1] for node in nodes if node.op_type == "Conv"]
+    return sum(name in spread for name in weights), len(weights)

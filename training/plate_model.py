@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import warnings
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -21,9 +22,11 @@ import numpy as np
 from PIL import Image
 
 from detector.model import checked_yolo
-from detector.private import HEIGHT_PX, WIDTH_PX
+from detector.private import Image as Picture
+from detector.private import rgb_shares
 from detector.ultralytics_quiet import prepare
 from training.default_model import HELD_OUT
+from training.eight_bits import write_in_eight_bits
 from training.plate_pictures import TILE_PX, tile
 from training.stages import Stages, run_stages
 
@@ -32,13 +35,19 @@ STAGES: Stages = (
     ("learn", {"epochs": 3, "lr0": 0.0015, "lrf": 0.8, "warmup_epochs": 0.5, "mosaic": 0.3, "close_mosaic": 0, "seed": 0}),
     ("settle", {"epochs": 2, "lr0": 0.0008, "lrf": 0.02, "warmup_epochs": 0.1, "mosaic": 0.0, "close_mosaic": 0, "seed": 1}),
 )  # fmt: skip
+LOOKED_AT = 32
+"""So many of its pictures tell how large a network's values become."""
 TOLD: dict[str, Any] = {"imgsz": TILE_PX, "scale": 0.3, "fliplr": 0.0, "degrees": 3.0, "val": True}
+
+
+def _picture(path: Path) -> Picture:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def _write_tile(index: int, roads: list[Path], out: Path) -> None:
     rng = np.random.default_rng(index)
-    with Image.open(roads[int(rng.integers(len(roads)))]) as road:
-        made = tile(np.asarray(road.convert("RGB")), rng)
+    made = tile(_picture(roads[int(rng.integers(len(roads)))]), rng)
     rows = []
     for x1, y1, x2, y2 in made.xyxy / TILE_PX:
         rows.append(f"0 {(x1 + x2) / 2:.5f} {(y1 + y2) / 2:.5f} {x2 - x1:.5f} {y2 - y1:.5f}\n")
@@ -69,34 +78,17 @@ def write_tiles(pictures: Path, out: Path, count: int, watched: int = 100) -> Pa
     return data
 
 
-def ship(checkpoint: Path, file: Path) -> None:
-    """Write a checkpoint as `detector.private` reads it: ONNX for one part of a picture, weights in half precision."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
+def ship(checkpoint: Path, file: Path, pictures: Iterable[Picture]) -> None:
+    """Write a checkpoint as `detector.private` reads it: ONNX for parts of any size, in 8-bit integers.
 
-    size = (HEIGHT_PX, WIDTH_PX)
+    How large values become is learnt on `pictures`, (H, W, 3) uint8 RGB with sides that are multiples of 32.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch's tracer
         exported = checked_yolo(checkpoint).export(
-            format="onnx", imgsz=size, opset=17, simplify=False, device="cpu"
+            format="onnx", imgsz=TILE_PX, dynamic=True, opset=17, simplify=False, device="cpu"
         )
-    model = onnx.load(exported)
-    graph, casts = model.graph, []
-    for one in graph.initializer:
-        values = numpy_helper.to_array(one)
-        if one.data_type == TensorProto.FLOAT and values.size > 64:
-            name = one.name
-            one.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
-            casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:], model.metadata_props[:]
-    graph.node.extend(nodes)
-    model.producer_name, model.doc_string, graph.name, graph.doc_string = "roaddamage", "", "plates", ""
-    for node in graph.node:
-        node.doc_string = ""
-        del node.metadata_props[:]
-    onnx.checker.check_model(model)
-    file.write_bytes(model.SerializeToString())
+    write_in_eight_bits(Path(exported), file, map(rgb_shares, pictures))
 
 
 def main() -> None:
@@ -111,7 +103,8 @@ def main() -> None:
     prepare()
     out = options.out.absolute()
     data = write_tiles(options.pictures, out, TILES)
-    ship(run_stages(STAGES, options.init, out, data=str(data), device=options.device, **TOLD), options.ship)
+    last = run_stages(STAGES, options.init, out, data=str(data), device=options.device, **TOLD)
+    ship(last, options.ship, map(_picture, sorted((out / "images").glob("*.jpg"))[:LOOKED_AT]))
 
 
 if __name__ == "__main__":
