@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -100,7 +101,10 @@ class Masker:
 
 
 def cover(image: Image, found: Found) -> Masked:
-    """A picture in which what was found is covered, grown by `GROW`."""
+    """A picture in which what was found is covered, grown by `GROW`; what touches is covered by one colour.
+
+    Of one person many boxes are found: each in a colour of its own, they would be a coarse picture of a face.
+    """
     height, width = image.shape[:2]
     side = np.tile(found.xyxy[:, 2:] - found.xyxy[:, :2], 2) * GROW * np.array([-1, -1, 1, 1])
     grown = found.xyxy + side
@@ -108,9 +112,15 @@ def cover(image: Image, found: Found) -> Masked:
     boxes = np.clip(np.concatenate([low, high], 1), 0, [width, height, width, height]).astype(np.int64)
     there = (boxes[:, :2] < boxes[:, 2:]).all(1)  # what is held from other frames may have left the picture
     boxes, kinds = boxes[there], tuple(kind for kind, inside in zip(found.kind, there, strict=True) if inside)
-    made = image.copy()
+    inside = np.zeros((height, width), np.uint8)
     for x1, y1, x2, y2 in boxes.tolist():
-        made[y1:y2, x1:x2] = image[y1:y2, x1:x2].reshape(-1, 3).mean(0).round().astype(np.uint8)
+        inside[y1:y2, x1:x2] = 1
+    made = image.copy()
+    _, patches, places, _ = cv2.connectedComponentsWithStats(inside, ltype=cv2.CV_16U)
+    for number, (x, y, wide, high, _) in enumerate(places[1:].tolist(), 1):
+        at = slice(y, y + high), slice(x, x + wide)
+        patch = patches[at] == number
+        made[at][patch] = image[at][patch].mean(0).round().astype(np.uint8)
     return Masked(made, boxes, kinds)
 
 
