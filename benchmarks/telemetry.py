@@ -20,7 +20,7 @@ import numpy as np
 from detector.telemetry import read_embedded
 from detector.trajectory import Trajectory, trajectory_from_fixes
 from tests import telemetry_files as files
-from tests.conftest import write_video
+from tests.made_videos import write_video
 
 TIMES_S = np.arange(files.SECONDS * 15) / 15
 DEVICES = {

@@ -11,6 +11,10 @@ from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from kept import MASKS, found_once
+
+from detector import masking
+
 LOADED = [
     "torch", "scipy.stats", "scipy.optimize", "geopandas", "pyogrio", "av", "jinja2", "uvicorn", "django.db.models",
     "django.core.management", "detector.pipeline", "detector.model", "maps.exports", "maps.hot_spots", "maps.passes",
@@ -60,6 +64,8 @@ def _called(kept: Path, env: dict[str, str], call: Callable[..., object], args: 
         os.close(file)
     os.environ.clear()
     os.environ.update(env)
+    if folder := os.environ.get(MASKS):
+        masking.Masker.find = found_once(Path(folder), masking.Masker.find)  # type: ignore[method-assign]
     call(*args)
 
 

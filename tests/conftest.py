@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +18,12 @@ import av
 import gpxpy.gpx
 import numpy as np
 import pytest
+from kept import MASKS, found_once, once, shared_folder
+from made_videos import write_video
 from numpy.typing import NDArray
 
 from datasets.sample_drive import write_sample_drive
 from detector import masking
-from detector.private import NETWORKS, Found, Kind
-from roaddamage import locks
 from roaddamage.workspace import Workspace
 
 # Playwright keeps an event loop in the tests' own thread, in which Django would refuse to use the database.
@@ -45,44 +41,6 @@ def needs_shared(path: str) -> pytest.MarkDecorator:
     """Skip where the real footage is not beside the checkout."""
     there = (SHARED / path).exists()
     return pytest.mark.skipif(not there, reason=f"real footage {path} is not beside the checkout")
-
-
-def write_video(
-    path: Path,
-    times_s: NDArray[np.float64] | list[float],
-    *,
-    begin: datetime | None = None,
-    size_px: tuple[int, int] = (320, 240),
-    options: dict[str, str] | None = None,
-    codec: str = "libx264",
-    pixels: str = "yuv420p",
-    encoder: dict[str, str] | None = None,
-) -> Path:
-    """A video whose frame k, shown at times_s[k], carries k in the brightness of eight blocks.
-
-    Behind the blocks noise comes down, so that no two frames look the same. `options` are the container's.
-    """
-    tick = Fraction(1, 90000 if codec == "libx264" else 30)
-    rng = np.random.default_rng(1)
-    ground = rng.integers(0, 120, (size_px[1] * 2, size_px[0], 3), np.uint8)
-    with av.open(str(path), "w", options=options or {}) as container:
-        if begin:
-            container.metadata["creation_time"] = begin.isoformat()
-        stream = container.add_stream(codec, rate=30)
-        assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = *size_px, pixels
-        stream.options = {**(encoder or {"preset": "ultrafast", "crf": "18"})}
-        stream.codec_context.time_base = stream.time_base = tick
-        for index, time_s in enumerate(times_s):
-            shift = (-index * 7) % size_px[1]
-            picture = ground[shift : shift + size_px[1]].copy()
-            for bit in range(8):
-                picture[:40, bit * 40 : bit * 40 + 40] = 255 if index >> bit & 1 else 0
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = round(time_s / tick), tick
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
 
 
 def until(true: Callable[[], object], what: str, seconds: float = PATIENCE_S) -> None:
@@ -155,29 +113,22 @@ def write_frames(path: Path, images: Iterable[NDArray[np.uint8]], rate: int) -> 
     return path
 
 
-def of_all_processes(factory: pytest.TempPathFactory) -> Path:
-    """The folder that all of the tests' processes share."""
-    folder = factory.getbasetemp()
-    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-
-
-def rendered_once(factory: pytest.TempPathFactory, seconds: float) -> Path:
-    """The built-in sample drive's first seconds: rendered by the first of the tests' processes that needs them."""
-    folder = of_all_processes(factory)
-    with locks.turn(folder / f"sample-{seconds}.lock"):
-        return write_sample_drive(folder / f"sample-{seconds}", seconds)
+def rendered(factory: pytest.TempPathFactory, seconds: float) -> Path:
+    """The video of the built-in sample drive's first seconds."""
+    folder = once(factory, f"sample-{seconds:.0f}", lambda made: write_sample_drive(made, seconds))
+    return folder / "sample.mp4"
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built-in sample drive, as far as it goes: its video. It is all tests'."""
-    return rendered_once(tmp_path_factory, 30.0)
+    return rendered(tmp_path_factory, 30.0)
 
 
 @pytest.fixture(scope="session")
 def brief_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first eight seconds of it: half a dozen damages and more."""
-    return rendered_once(tmp_path_factory, 8.0)
+    return rendered(tmp_path_factory, 8.0)
 
 
 @pytest.fixture(scope="session")
@@ -186,6 +137,27 @@ def short_drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("short")
     write_gpx(folder / "short.gpx", 4)
     return write_video(folder / "short.mp4", np.arange(120) / 30, begin=BEGIN)
+
+
+@pytest.fixture(scope="session")
+def first_run(brief_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drive's run by a worker: a workspace in which it waits (`waiting`), one after it (`workspace`), `told.json`.
+
+    What the detector told in it others take (`bad_day.replayed`).
+    """
+    import bad_day
+    from apart import apart
+    from command import as_command
+
+    def fill(folder: Path) -> None:
+        done = apart(as_command, "add", brief_sample.parent, "--workspace", folder / "waiting")
+        assert done.returncode == 0, done.stderr
+        shutil.copytree(folder / "waiting", folder / "workspace")
+        done = apart(bad_day.day, folder / "workspace", "none", folder)
+        assert done.returncode == 0, done.stderr
+        (folder / "told.json").write_text(done.stdout)
+
+    return once(tmp_path_factory, "first-run", fill)
 
 
 class Patient:
@@ -232,34 +204,16 @@ def django_db_modify_db_settings(
         connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("records") / "records.sqlite3")
 
 
-def found_once(folder: Path, find: Callable[..., Found]) -> Callable[..., Found]:
-    """`Masker.find` with its answers kept in a folder, a file a picture: the same pixels have the same answer."""
-
-    @wraps(find)
-    def found(self: masking.Masker, image: NDArray[np.uint8]) -> Found:
-        if self._people:  # tests make such networks themselves
-            return find(self, image)
-        networks = [network.sha256 for network in NETWORKS.values()]
-        asked = repr((image.shape, self._fine, masking.LEAST, networks)).encode()
-        key = hashlib.blake2b(np.ascontiguousarray(image).tobytes() + asked, digest_size=16)
-        path = folder / f"{key.hexdigest()}.npz"
-        if not path.exists():
-            told = find(self, image)
-            part = folder / f".{os.getpid()}-{threading.get_ident()}.npz"
-            np.savez(part, xyxy=told.xyxy, kind=np.array(told.kind, "U32"), score=told.score)
-            os.replace(part, path)
-        with np.load(path) as kept:
-            return Found(kept["xyxy"], tuple(Kind(kind) for kind in kept["kind"].tolist()), kept["score"])
-
-    return found
-
-
 @pytest.fixture(scope="session", autouse=True)
 def masks_kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What masking finds in a picture is looked for once: it takes half a second of a core, and many tests drive the same way."""
-    folder = of_all_processes(tmp_path_factory) / "masks"
+    """What masking finds in a picture is looked for once: it takes a third of a second of a core, and many tests drive the same way.
+
+    It is so in processes apart too (`apart`), not in those of a command line or a server.
+    """
+    folder = shared_folder(tmp_path_factory) / "masks"
     folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(MASKS, str(folder))
         patched.setattr(masking.Masker, "find", found_once(folder, masking.Masker.find))
         yield
 
@@ -268,6 +222,7 @@ def masks_kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def real_masking(monkeypatch: pytest.MonkeyPatch) -> None:
     """Masking looks at each picture anew, for the tests of itself."""
     monkeypatch.setattr(masking.Masker, "find", masking.Masker.find.__wrapped__)  # type: ignore[attr-defined]
+    monkeypatch.delenv(MASKS)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -55,23 +55,16 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         made.stop()
 
 
-@pytest.fixture(scope="session")
-def waiting(brief_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def waiting(first_run: Path) -> Path:
     """A workspace in which a drive waits for a worker."""
-    folder = tmp_path_factory.mktemp("waiting") / "workspace"
-    added(brief_sample, folder)
-    return folder
+    return first_run / "waiting"
 
 
-@pytest.fixture(scope="session")
-def undisturbed(waiting: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+@pytest.fixture
+def undisturbed(first_run: Path) -> tuple[Path, dict[str, Any]]:
     """A run from which others take what the detector told, and how the records look after it."""
-    run = tmp_path_factory.mktemp("run")
-    folder = run / "workspace"
-    shutil.copytree(waiting, folder)
-    done = worker(folder, "none", run)
-    assert done.returncode == 0, done.stderr
-    return run, json.loads(done.stdout)
+    return first_run, json.loads((first_run / "told.json").read_text())
 
 
 def test_an_undisturbed_run_is_whole(undisturbed: tuple[Path, dict[str, Any]]) -> None:

@@ -16,6 +16,7 @@ from maps.exports import Driven
 from maps.network import Network
 from maps.rules import default_rules
 from roaddamage.records import cells, models
+from roaddamage.records.boxes import boxes_along
 from roaddamage.records.counting import Counted, count_in
 from roaddamage.records.rows import fill_drive
 
@@ -124,6 +125,15 @@ def test_damages_are_found_again_wherever_they_are(east_deg: float, drives: list
     again = taken(moved(drives[0], "again", east_deg=east_deg, utc_s=1.71e9), by)
     assert (again.found, again.new) == (told.found, 0)
     assert len(passes()) == 2
+
+
+def test_a_way_over_the_180th_meridian_has_no_more_boxes_than_another() -> None:
+    north = np.linspace(0, 0.02, 300)
+    counts = []
+    for begin in (139.75, 179.995):
+        lon = (begin + north / 2 + 180) % 360 - 180
+        counts.append(len(boxes_along([np.column_stack([lon, -17.8 + north])], 50.0)))
+    assert counts[0] == counts[1] < 10
 
 
 @pytest.mark.parametrize("late_utc_s", [1.6e9, None], ids=["older, handed in later", "without a date"])

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import pyogrio
 import pytest
 from command import roaddamage, roaddamage_apart
 from conftest import BEGIN, SHARED, needs_shared, write_gpx, write_video
+from kept import once
 from pyproj import Geod
 
 from detector.classes import CODES
@@ -41,11 +41,16 @@ GEOD = Geod(ellps="WGS84")
 @pytest.fixture(scope="module")
 def found(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output folder of the sample drive."""
-    out = tmp_path_factory.mktemp("found") / "out"
-    done = roaddamage("detect", sample, "--out", out, "--camera-height", 1.3, "--hfov", 65, "--lang", "en")
-    assert done.returncode == 0, done.stderr
-    assert str(out / "map.html") in done.stdout
-    return out
+
+    def fill(folder: Path) -> None:
+        out = folder / "out"
+        done = roaddamage(
+            "detect", sample, "--out", out, "--camera-height", 1.3, "--hfov", 65, "--lang", "en"
+        )
+        assert done.returncode == 0, done.stderr
+        assert str(out / "map.html") in done.stdout
+
+    return once(tmp_path_factory, "found", fill) / "out"
 
 
 def truth_of(sample: Path, report: dict[str, Any]) -> list[dict[str, Any]]:
@@ -248,11 +253,13 @@ def test_overwriting_replaces_earlier_results(short_drive: Path, tmp_path: Path)
 def real(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
     """The report of a real drive, by its name."""
 
-    @cache
     def report(name: str) -> Any:
-        out = tmp_path_factory.mktemp(name) / "out"
         video = SHARED / f"data/drives/{name}.mp4"
-        return json.loads(roaddamage("detect", video, "--out", out, "--json").stdout)
+
+        def fill(folder: Path) -> None:
+            assert roaddamage("detect", video, "--out", folder / "out", "--quiet").returncode == 0
+
+        return json.loads((once(tmp_path_factory, name, fill) / "out" / "report.json").read_text())
 
     return report
 

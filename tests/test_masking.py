@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from conftest import found_once
+from kept import found_once
 from PIL import Image
 
 from datasets.plates import plate

@@ -22,6 +22,7 @@ from roaddamage.web.access import groups_of
 
 pytestmark = [
     pytest.mark.django_db,
+    pytest.mark.any_database,
     # the provider's own libraries, which tell one another of what they will be one day
     pytest.mark.filterwarnings("ignore::authlib.deprecate.AuthlibDeprecationWarning"),
 ]

@@ -7,24 +7,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import bad_day
 import pytest
 import rerun_day
 from apart import apart
 from command import LOCALE, as_command
+from kept import once
 
 Ran = tuple[Path, dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def ran(brief_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+@pytest.fixture
+def ran(first_run: Path) -> Ran:
     """A folder with the workspace of a drive that was really run, and how its records look."""
-    run = tmp_path_factory.mktemp("rerun")
-    done = apart(as_command, "add", brief_sample.parent, "--workspace", run / "workspace")
-    assert done.returncode == 0, done.stderr
-    done = apart(bad_day.day, run / "workspace", "none", run)
-    assert done.returncode == 0, done.stderr
-    return run, json.loads(done.stdout)
+    return first_run, json.loads((first_run / "told.json").read_text())
 
 
 def again(run: Path, workspace: Path, moment: str) -> Any:
@@ -36,12 +31,15 @@ def again(run: Path, workspace: Path, moment: str) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(ran: Ran, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+@pytest.fixture
+def undisturbed(first_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """How the records look once half of it was seen again."""
-    folder = tmp_path_factory.mktemp("half") / "workspace"
-    shutil.copytree(ran[0] / "workspace", folder)
-    told: dict[str, Any] = again(ran[0], folder, "none")
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(first_run / "workspace", folder / "workspace")
+        (folder / "told.json").write_text(json.dumps(again(first_run, folder / "workspace", "none")))
+
+    told: dict[str, Any] = json.loads((once(tmp_path_factory, "half-of-it", fill) / "told.json").read_text())
     return told
 
 

@@ -33,7 +33,7 @@ from roaddamage.workers import Worker
 from roaddamage.workspace import Workspace
 from training.epochs import Moved
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 JAPANESE = translation("ja")
 
 

@@ -44,5 +44,7 @@ def _room_deg(lat: float, room_m: float) -> tuple[float, float]:
 def _mean_step_m(line: np.ndarray) -> float:
     if len(line) < 2:
         return 1.0
-    step = np.diff(line, axis=0) * DEGREE_M * [np.cos(np.radians(line[0, 1])), 1.0]
+    step = np.diff(line, axis=0)
+    step[:, 0] = (step[:, 0] + 180) % 360 - 180  # the 180th meridian is no way round the world
+    step *= DEGREE_M * np.array([np.cos(np.radians(line[0, 1])), 1.0])
     return float(np.hypot(*step.T).mean())
