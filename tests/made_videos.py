@@ -47,3 +47,15 @@ def write_video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def write_beginning(video: Path, path: Path, seconds: float) -> Path:
+    """The first seconds of a video, its pictures as they are."""
+    with av.open(str(video)) as source, av.open(str(path), "w") as target:
+        stream = source.streams.video[0]
+        written = target.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.dts is not None and float(packet.dts * packet.time_base) < seconds:
+                packet.stream = written
+                target.mux(packet)
+    return path

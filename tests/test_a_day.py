@@ -6,48 +6,56 @@ It runs on the database that DATABASE_URL names, or on SQLite.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from apart import apart
 from conftest import free_port, serve_command, until, until_served
 from PIL import Image
 
-SETUP = """
-import sys
-from pathlib import Path
 from roaddamage.server import prepare
-prepare(Path(sys.argv[1]))
-from django.contrib.auth.models import Group, User
-for group in ("crew", "engineer"):
-    User.objects.create_user(group, password=f"a-day-of-{group}").groups.add(Group.objects.get(name=group))
-"""
-FIGURES = """
-import sys
-from pathlib import Path
-from roaddamage.server import prepare
-prepare(Path(sys.argv[1]))
-from roaddamage.records.models import AuditEntry, Damage, Drive, FootageFile, Review
-print(Drive.objects.count(), Damage.objects.filter(state="repaired").count(), Review.objects.filter(kind="confirm").count(),
-      Damage.objects.filter(state="rejected").count(), AuditEntry.objects.exclude(by=None).count() > 8,
-      *sorted(FootageFile.objects.values_list("sha256", flat=True)))
-"""
+
 RUN_S = 900
 pytestmark = pytest.mark.database
 
 
-def run(script: str, folder: Path) -> str:
-    told = subprocess.run(
-        [sys.executable, "-c", script, str(folder)], check=True, capture_output=True, text=True
-    )
-    return told.stdout
+def people(folder: Path) -> None:
+    """A workspace with one person of a crew and an engineer."""
+    prepare(folder)
+    from django.contrib.auth.models import Group, User
+
+    for group in ("crew", "engineer"):
+        User.objects.create_user(group, password=f"a-day-of-{group}").groups.add(
+            Group.objects.get(name=group)
+        )
+
+
+def figures(folder: Path) -> None:
+    """Tell what is in the records."""
+    prepare(folder)
+    from roaddamage.records.models import AuditEntry, Damage, Drive, FootageFile, Review
+
+    print(
+        Drive.objects.count(), Damage.objects.filter(state="repaired").count(),
+        Review.objects.filter(kind="confirm").count(), Damage.objects.filter(state="rejected").count(),
+        AuditEntry.objects.exclude(by=None).count() > 8, *sorted(FootageFile.objects.values_list("sha256", flat=True)),
+    )  # fmt: skip
+
+
+def run(call: Callable[[Path], None], folder: Path) -> str:
+    """Call it in a process of its own, on the database that these tests are for; what it says."""
+    given = {name: os.environ[name] for name in ("DATABASE_URL",) if name in os.environ}
+    done = apart(call, folder, env=given)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @dataclass
@@ -61,7 +69,7 @@ class Served:
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     folder = tmp_path / "workspace"
-    run(SETUP, folder)
+    run(people, folder)
     with free_port() as port:
         process = subprocess.Popen(serve_command(folder, port), stdout=subprocess.DEVNULL)
         try:
@@ -169,4 +177,4 @@ def test_a_day(served: Served, footage: list[Path], browser: Any, tmp_path: Path
     crew.leave()
 
     sums = sorted(hashlib.sha256(one.read_bytes()).hexdigest() for one in footage)
-    assert run(FIGURES, served.folder).split() == ["1", "1", "2", "1", "True", *sums]
+    assert run(figures, served.folder).split() == ["1", "1", "2", "1", "True", *sums]

@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 import pyogrio
 import pytest
-from command import roaddamage, roaddamage_apart
+from apart import apart
+from command import LOCALE, as_command, roaddamage, roaddamage_apart
 from conftest import BEGIN, SHARED, needs_shared, write_gpx, write_video
 from kept import once
+from made_videos import write_beginning
 from pyproj import Geod
 
 from detector.classes import CODES
@@ -36,6 +38,7 @@ from detector.video_drive import VideoDrive
 from maps.merge import Damages
 
 GEOD = Geod(ellps="WGS84")
+BRIEF_S = 12.0
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +131,7 @@ def test_japanese_is_written_when_asked(short_drive: Path, tmp_path: Path) -> No
 
 
 def test_json_for_scripts(short_drive: Path, tmp_path: Path) -> None:
-    done = roaddamage_apart("detect", short_drive, "--out", tmp_path / "o", "--json")
+    done = apart(as_command, "detect", short_drive, "--out", tmp_path / "o", "--json", env=LOCALE)
     assert json.loads(done.stdout) == json.loads((tmp_path / "o/report.json").read_text())
     assert done.stderr == ""
 
@@ -276,12 +279,21 @@ def test_real_drives_show_their_damage(
     assert report["drives"][0]["unseen"]["repeated"]["frames"] > 50, "each picture is shown for half a second"
 
 
+@pytest.fixture
+def brief_real(tmp_path: Path) -> Path:
+    """The first third of a real drive: its video, and its log beside it."""
+    folder = tmp_path / "card"
+    folder.mkdir()
+    shutil.copy(SHARED / "data/drives/RS290.gpx", folder)
+    return write_beginning(SHARED / "data/drives/RS290.mp4", folder / "RS290.mp4", BRIEF_S)
+
+
 @needs_shared("data/drives/RS290.mp4")
-def test_a_real_drive_with_other_gps_and_sampling_doubles_nothing(tmp_path: Path) -> None:
+def test_a_real_drive_with_other_gps_and_sampling_doubles_nothing(brief_real: Path, tmp_path: Path) -> None:
     known, counts = Damages(), []
     model = Model(DEFAULT_MODEL, "cpu")
     for every_m, east_m, north_m in ((2.5, 0.0, 0.0), (1.7, 3.0, -2.0)):
-        (drive,) = find_drives([SHARED / "data/drives/RS290.mp4"])
+        (drive,) = find_drives([brief_real])
         assert isinstance(drive, VideoDrive)
         own = drive.fixes(Hints())
         lon, lat = own.lon + east_m / (111_320 * np.cos(np.radians(own.lat))), own.lat + north_m / 110_941
@@ -291,25 +303,22 @@ def test_a_real_drive_with_other_gps_and_sampling_doubles_nothing(tmp_path: Path
             result = detect_drive(drive, model, Options(every_m=every_m, camera_height_m=2.4), tmp_path)
         known.add([replace(one, drive=f"{every_m}") for one in result.sightings])
         counts.append(len(known))
-    assert counts[1] <= 1.1 * counts[0]
+    assert 4 < counts[1] <= 1.1 * counts[0]
 
 
 @needs_shared("data/drives/RS290.mp4")
-def test_a_real_drive_given_twice_is_counted_once(
-    real: Callable[[str], dict[str, Any]], tmp_path: Path
-) -> None:
-    for name in ("one", "two"):
-        for suffix in (".mp4", ".gpx"):
-            shutil.copy(SHARED / f"data/drives/RS290{suffix}", tmp_path / f"{name}{suffix}")
-    once = real("RS290")
-    both = json.loads(roaddamage("detect", tmp_path, "--out", tmp_path / "out", "--json").stdout)
-    assert both["sightings"] == 2 * once["sightings"]
-    assert both["damages"] == once["damages"]
+def test_a_real_drive_given_twice_is_counted_once(brief_real: Path, tmp_path: Path) -> None:
+    once_only = json.loads(roaddamage("detect", brief_real, "--out", tmp_path / "one", "--json").stdout)
+    for suffix in (".mp4", ".gpx"):
+        shutil.copy(brief_real.with_suffix(suffix), brief_real.with_name(f"again{suffix}"))
+    both = json.loads(roaddamage("detect", brief_real.parent, "--out", tmp_path / "two", "--json").stdout)
+    assert both["sightings"] == 2 * once_only["sightings"] > 8
+    assert both["damages"] == once_only["damages"]
 
 
-def test_asked_to_end_it_leaves_nothing_behind(sample: Path, tmp_path: Path) -> None:
+def test_asked_to_end_it_leaves_nothing_behind(brief_sample: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "roaddamage", "detect", str(sample), "--out", str(tmp_path / "out")],
+        [sys.executable, "-m", "roaddamage", "detect", str(brief_sample), "--out", str(tmp_path / "out")],
         stderr=subprocess.DEVNULL,
     )
     while process.poll() is None and not list(tmp_path.glob("out/.unfinished-*/evidence/*.jpg")):

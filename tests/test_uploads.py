@@ -10,24 +10,27 @@ import os
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from apart import apart
 from conftest import free_port, serve_command, until, until_served
 
-SETUP = """
-import sys
-from pathlib import Path
 from roaddamage.server import prepare
-prepare(Path(sys.argv[1]))
-from django.contrib.auth.models import Group, User
-for name, group in (("one", "crew"), ("two", "crew"), ("learner", "ml")):
-    User.objects.create_user(name, password="a-secret-of-" + name).groups.add(Group.objects.get(name=group))
-"""
+
+
+def people(folder: Path) -> None:
+    """A workspace with two people of a crew and one who trains."""
+    prepare(folder)
+    from django.contrib.auth.models import Group, User
+
+    for name, group in (("one", "crew"), ("two", "crew"), ("learner", "ml")):
+        User.objects.create_user(name, password=f"a-secret-of-{name}").groups.add(
+            Group.objects.get(name=group)
+        )
 
 
 @dataclass
@@ -133,7 +136,7 @@ def _cookie(headers: dict[str, str]) -> str:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("served") / "workspace"
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    subprocess.run([sys.executable, "-c", SETUP, str(folder)], check=True, env=environment)
+    assert apart(people, folder).returncode == 0
     with free_port() as port:
         command = serve_command(folder, port, "--workers", "0")
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
