@@ -25,7 +25,7 @@ from detector.vehicle import Vehicle as Known
 from roaddamage import leaving as leaving_files
 from roaddamage.faults import AWAY, is_full
 from roaddamage.records.models import Drive, Job, Turn, Vehicle
-from roaddamage.rerun_results import hand_over, replace_results, tell_of, withdraw
+from roaddamage.rerun_results import hand_over, replace_results, take_back, tell_of, withdraw
 from roaddamage.runs import LeavingError, go_on, leaving, patiently, to_end
 
 if TYPE_CHECKING:
@@ -111,12 +111,18 @@ def keep(job: Job, result: DriveResult, image_px: int, model: str, staged: Path)
 
     drive = Drive.objects.get(pk=job.drive_id)
     way: Way = replace(way_of(result, image_px), drive=drive.name)
+    evidence = settings.WORKSPACE.evidence / str(drive.pk)
     roads_now()  # read now, where they are not yet, so that nobody waits for that
     with transaction.atomic():
         Turn.take("counting")
         now = to_end(job)
         if now is None:
             return
+        # An attempt before may have named the pictures, and then failed: since then more of them may have been erased.
+        if job.again:
+            take_back(job, staged)
+        elif not staged.exists():
+            evidence.rename(staged)
         result = replace(result, sightings=hide_new(drive, result.sightings, staged))
         if job.again:
             replace_results(job, drive, way, result, model)
@@ -128,7 +134,7 @@ def keep(job: Job, result: DriveResult, image_px: int, model: str, staged: Path)
         if job.again:
             hand_over(job, staged)
         else:
-            name_evidence(staged, settings.WORKSPACE.evidence / str(drive.pk))
+            name_evidence(staged, evidence)
     leaving_files.remove()
 
 
@@ -156,7 +162,6 @@ def fill(drive: Drive, way: Way, result: DriveResult, model: str) -> None:
 
 
 def name_evidence(staged: Path, target: Path) -> None:
-    """Give the pictures' folder its name. Where an attempt before did, and its transaction failed, it stays."""
-    if staged.exists():
-        shutil.rmtree(target, ignore_errors=True)  # what a worker left that died just before the end
-        staged.rename(target)
+    """Give the pictures' folder its name."""
+    shutil.rmtree(target, ignore_errors=True)  # what a worker left that died just before the end
+    staged.rename(target)

@@ -76,11 +76,11 @@ def tell_of(drive: Drive, fresh: Collection[int]) -> None:
 def hand_over(job: Job, staged: Path) -> None:
     """Put the run's pictures beside the drive's earlier ones, and say which of all are to go.
 
-    To be called at the end of the transaction; again, where that had to be begun anew.
+    To be called at the end of the transaction; where that has to be begun anew, after `take_back`.
     """
     folder = _folder(job)
     folder.mkdir(exist_ok=True)
-    for path in sorted(staged.iterdir()) if staged.exists() else ():
+    for path in sorted(staged.iterdir()):
         os.replace(path, folder / f"{_prefix(job)}{path.name}")
     shutil.rmtree(staged, ignore_errors=True)
     named: set[str] = set()
@@ -89,6 +89,13 @@ def hand_over(job: Job, staged: Path) -> None:
     named |= set(RerunChange.objects.filter(of__drive=job.drive_id).values_list("crop", flat=True))
     left = sorted(path.name for path in folder.iterdir() if path.name not in named)
     leaving.leave(f"{leaving.EVIDENCE}/{job.drive_id}/{name}" for name in left)
+
+
+def take_back(job: Job, staged: Path) -> None:
+    """Put the run's pictures back as they were before `hand_over`: its transaction failed."""
+    staged.mkdir(exist_ok=True)
+    for path in _folder(job).glob(f"{_prefix(job)}*"):
+        os.replace(path, staged / path.name.removeprefix(_prefix(job)))
 
 
 def withdraw(job: Job) -> None:

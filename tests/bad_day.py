@@ -13,7 +13,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from django.db import connection
+import numpy as np
+from django.db import OperationalError, connection
+from PIL import Image
 
 from detector.errors import OutputError
 from roaddamage import server
@@ -80,8 +82,47 @@ def killed_at(moment: str) -> None:
         runs.name_evidence = after(runs.name_evidence)
     if moment == "kept":
         runs.keep = after(runs.keep)
+    if moment == "torn":
+        torn("name_evidence")
     if moment == "records":
         counting.count_in = filled(counting.count_in)
+
+
+def torn(name: str) -> None:
+    """A run's end fails once when its pictures have their names (by `name`); before the next attempt all of its drive is erased."""
+    from roaddamage import drive_runs as runs
+
+    named, to_end, failed = getattr(runs, name), runs.to_end, list[bool]()
+
+    def fails_once(*args: Any) -> None:
+        named(*args)
+        if not failed:
+            failed.append(True)
+            raise OperationalError("server closed the connection unexpectedly")
+
+    def erased_first(job: Any) -> Any:
+        if failed:
+            erase(job.drive)
+        return to_end(job)
+
+    setattr(runs, name, fails_once)
+    runs.to_end = erased_first
+
+
+def erase(drive: Any) -> None:
+    from django.utils import timezone
+
+    from roaddamage.records.models import Erased, Erasure
+
+    now = timezone.now()
+    asked = Erasure.objects.create(by=drive.by, lon=0, lat=0, radius_m=1, since=now, until=now)
+    Erased.objects.create(erasure=asked, by=drive.by, kind="span", drive=drive, begin_s=0, end_s=1e6)
+
+
+def is_erased(path: Path) -> bool:
+    """Whether a file holds the grey picture that stands in an erased one's place."""
+    with Image.open(path) as picture:
+        return bool((abs(np.asarray(picture.convert("L")).astype(int) - 128) < 6).mean() > 0.7)
 
 
 def filled(really: Any) -> Any:

@@ -57,5 +57,7 @@ def killed_at(moment: str) -> None:
     for name, function in (("replaced", "replace_results"), ("handed over", "hand_over"), ("kept", "keep")):
         if moment == name:
             setattr(runs, function, bad_day.after(getattr(runs, function)))
+    if moment == "torn":
+        bad_day.torn("hand_over")
     if moment == "removed":
         runs.leaving_files.remove = bad_day.dead

@@ -14,6 +14,7 @@ from typing import Any
 import bad_day
 import pytest
 from apart import Apart, apart
+from bad_day import is_erased
 from command import as_command
 from conftest import until
 from django.contrib.sessions.backends.db import SessionStore
@@ -175,6 +176,21 @@ def test_two_workers_at_once_count_each_damage_once(
     assert told["damages"] == whole["damages"]
     assert len(told["sightings"]) == 2 * len(whole["sightings"])
     assert sorted(new for *_, new in told["drives"]) == [0, whole["damages"]]
+
+
+def test_an_erasure_between_two_attempts_is_heeded(
+    waiting: Path, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    run, whole = undisturbed
+    folder = tmp_path / "workspace"
+    shutil.copytree(waiting, folder)
+    done = worker(folder, "torn", run)
+    assert "trying again" in done.stderr
+    told = json.loads(done.stdout)
+    assert told["jobs"] == [["done", {}]]
+    assert len(told["sightings"]) == len(whole["sightings"])
+    shown = [path for path in (folder / "evidence").rglob("*.jpg") if not is_erased(path)]
+    assert (shown, len(told["files"]) > 5) == ([], True)
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import rerun_day
 from apart import apart
+from bad_day import is_erased
 from command import LOCALE, as_command
 from kept import once
 
@@ -71,6 +72,19 @@ def test_killed_at_any_moment_it_is_as_before_or_as_after(
     told = again(run, folder, "none")
     assert told.pop("places") in ([], ["SUCCESSFUL"])
     assert told == {name: value for name, value in undisturbed.items() if name != "places"}
+
+
+def test_an_erasure_between_two_attempts_is_heeded(
+    ran: Ran, undisturbed: dict[str, Any], tmp_path: Path
+) -> None:
+    run, _ = ran
+    folder = tmp_path / "workspace"
+    shutil.copytree(run / "workspace", folder)
+    told = again(run, folder, "torn")
+    assert len(told["sightings"]) == len(undisturbed["sightings"])
+    new = list((folder / "evidence").rglob("again-*.jpg"))
+    assert new
+    assert [path for path in new if not is_erased(path)] == []
 
 
 def test_a_detector_that_is_to_be_surer(ran: Ran, tmp_path: Path) -> None:
