@@ -118,11 +118,12 @@ def keep(job: Job, result: DriveResult, image_px: int, model: str, staged: Path)
         now = to_end(job)
         if now is None:
             return
-        # An attempt before may have named the pictures, and then failed: since then more of them may have been erased.
-        if job.again:
-            take_back(job, staged)
-        elif not staged.exists():
-            evidence.rename(staged)
+        if not staged.exists():
+            # An attempt before named the pictures, and then failed: since then more of them may have been erased.
+            if job.again:
+                take_back(job, staged)
+            else:
+                evidence.rename(staged)
         result = replace(result, sightings=hide_new(drive, result.sightings, staged))
         if job.again:
             replace_results(job, drive, way, result, model)

@@ -92,8 +92,11 @@ def hand_over(job: Job, staged: Path) -> None:
 
 
 def take_back(job: Job, staged: Path) -> None:
-    """Put the run's pictures back as they were before `hand_over`: its transaction failed."""
-    staged.mkdir(exist_ok=True)
+    """Put the run's pictures back as they were before `hand_over`, whose transaction failed.
+
+    To be called only by the run that handed them over: of one that was killed they are not the next one's.
+    """
+    staged.mkdir()
     for path in _folder(job).glob(f"{_prefix(job)}*"):
         os.replace(path, staged / path.name.removeprefix(_prefix(job)))
 

@@ -74,6 +74,19 @@ def test_killed_at_any_moment_it_is_as_before_or_as_after(
     assert told == {name: value for name, value in undisturbed.items() if name != "places"}
 
 
+def test_pictures_of_a_killed_run_never_stand_in_the_next_one_s_place(ran: Ran, tmp_path: Path) -> None:
+    run, _ = ran
+    folder = tmp_path / "workspace"
+    shutil.copytree(run / "workspace", folder)
+    again(run, folder, "handed over")
+    stale = b"of the killed run"
+    for path in (folder / "evidence").rglob("again-*.jpg"):
+        path.write_bytes(stale)
+    again(run, folder, "none")
+    shown = [path.read_bytes() for path in (folder / "evidence").rglob("again-*.jpg")]
+    assert (len(shown) > 4, stale in shown) == (True, False)
+
+
 def test_an_erasure_between_two_attempts_is_heeded(
     ran: Ran, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
