@@ -112,11 +112,11 @@ def cover(image: Image, found: Found) -> Masked:
     boxes = np.clip(np.concatenate([low, high], 1), 0, [width, height, width, height]).astype(np.int64)
     there = (boxes[:, :2] < boxes[:, 2:]).all(1)  # what is held from other frames may have left the picture
     boxes, kinds = boxes[there], tuple(kind for kind, inside in zip(found.kind, there, strict=True) if inside)
-    inside = np.zeros((height, width), np.uint8)
+    hidden = np.zeros((height, width), np.uint8)
     for x1, y1, x2, y2 in boxes.tolist():
-        inside[y1:y2, x1:x2] = 1
+        hidden[y1:y2, x1:x2] = 1
     made = image.copy()
-    _, patches, places, _ = cv2.connectedComponentsWithStats(inside, ltype=cv2.CV_16U)
+    _, patches, places, _ = cv2.connectedComponentsWithStats(hidden, ltype=cv2.CV_16U)
     for number, (x, y, wide, high, _) in enumerate(places[1:].tolist(), 1):
         at = slice(y, y + high), slice(x, x + wide)
         patch = patches[at] == number

@@ -57,6 +57,11 @@ class Apart:
         return subprocess.CompletedProcess([], code, out, err)
 
 
+def database(url: str | None) -> dict[str, str]:
+    """What names a database to a process apart; None or "": SQLite in the workspace."""
+    return {"DATABASE_URL": url} if url else {}
+
+
 def _called(kept: Path, env: dict[str, str], call: Callable[..., object], args: tuple[object, ...]) -> None:
     for name, stream in (("out", 1), ("err", 2)):
         file = os.open(kept / name, os.O_WRONLY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from functools import wraps
@@ -37,6 +38,7 @@ def once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], obje
     folder = shared_folder(factory) / name
     with locks.turn(folder.with_name(f"{name}.lock")):
         if not (whole := folder.with_name(f"{name}.whole")).exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of one that failed
             folder.mkdir()
             fill(folder)
             whole.touch()

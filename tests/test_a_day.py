@@ -17,25 +17,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from apart import apart
+from apart import apart, database
 from conftest import free_port, serve_command, until, until_served
 from PIL import Image
+from staff import staffed
 
 from roaddamage.server import prepare
 
 RUN_S = 900
 pytestmark = pytest.mark.database
-
-
-def people(folder: Path) -> None:
-    """A workspace with one person of a crew and an engineer."""
-    prepare(folder)
-    from django.contrib.auth.models import Group, User
-
-    for group in ("crew", "engineer"):
-        User.objects.create_user(group, password=f"a-day-of-{group}").groups.add(
-            Group.objects.get(name=group)
-        )
 
 
 def figures(folder: Path) -> None:
@@ -50,10 +40,9 @@ def figures(folder: Path) -> None:
     )  # fmt: skip
 
 
-def run(call: Callable[[Path], None], folder: Path) -> str:
+def run(call: Callable[..., None], folder: Path, *more: object) -> str:
     """Call it in a process of its own, on the database that these tests are for; what it says."""
-    given = {name: os.environ[name] for name in ("DATABASE_URL",) if name in os.environ}
-    done = apart(call, folder, env=given)
+    done = apart(call, folder, *more, env=database(os.environ.get("DATABASE_URL")))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -69,7 +58,7 @@ class Served:
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     folder = tmp_path / "workspace"
-    run(people, folder)
+    run(staffed, folder, "a-day-of-", {"crew": "crew", "engineer": "engineer"})
     with free_port() as port:
         process = subprocess.Popen(serve_command(folder, port), stdout=subprocess.DEVNULL)
         try:

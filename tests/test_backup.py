@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from apart import apart
+from apart import apart, database
 from command import as_command
 from postgresql import Postgres
 
@@ -73,7 +73,7 @@ def look(folder: Path) -> None:
 
 
 def run(call: Callable[..., object], *arguments: object, url: str = "") -> subprocess.CompletedProcess[str]:
-    return apart(call, *arguments, env={"LANG": "C.UTF-8", **({"DATABASE_URL": url} if url else {})})
+    return apart(call, *arguments, env={"LANG": "C.UTF-8", **database(url)})
 
 
 def roaddamage(*arguments: object, url: str = "") -> subprocess.CompletedProcess[str]:

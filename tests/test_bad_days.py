@@ -13,7 +13,7 @@ from typing import Any
 
 import bad_day
 import pytest
-from apart import Apart, apart
+from apart import Apart, apart, database
 from bad_day import is_erased
 from command import as_command
 from conftest import until
@@ -25,10 +25,6 @@ from postgresql import Postgres
 from roaddamage.language import translation
 
 JAPANESE = translation("ja")
-
-
-def database(url: str | None) -> dict[str, str]:
-    return {"DATABASE_URL": url} if url else {}
 
 
 def worker(
@@ -218,7 +214,7 @@ def test_the_database_goes_away_under_a_worker(
     folder = tmp_path / "workspace"
     url = postgres.fresh("away")
     added(brief_sample, folder, url)
-    one = Apart(bad_day.day, folder, "slow", run, env={"DATABASE_URL": url})
+    one = Apart(bad_day.day, folder, "slow", run, env=database(url))
     told_by(one, 1)
     postgres.stop()
     (folder / bad_day.GO).touch()

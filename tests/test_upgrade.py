@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from apart import apart
+from apart import apart, database
 from command import as_command
 from PIL import Image
 from postgresql import Postgres
@@ -122,7 +122,7 @@ def new_database(postgres: Postgres | None, request: pytest.FixtureRequest) -> C
 
 
 def run(call: Callable[..., object], *arguments: object, url: str) -> subprocess.CompletedProcess[str]:
-    return apart(call, *arguments, env={"LANG": "C.UTF-8", **({"DATABASE_URL": url} if url else {})})
+    return apart(call, *arguments, env={"LANG": "C.UTF-8", **database(url)})
 
 
 @pytest.fixture

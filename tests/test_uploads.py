@@ -18,19 +18,7 @@ from urllib.parse import urlencode
 import pytest
 from apart import apart
 from conftest import free_port, serve_command, until, until_served
-
-from roaddamage.server import prepare
-
-
-def people(folder: Path) -> None:
-    """A workspace with two people of a crew and one who trains."""
-    prepare(folder)
-    from django.contrib.auth.models import Group, User
-
-    for name, group in (("one", "crew"), ("two", "crew"), ("learner", "ml")):
-        User.objects.create_user(name, password=f"a-secret-of-{name}").groups.add(
-            Group.objects.get(name=group)
-        )
+from staff import staffed
 
 
 @dataclass
@@ -136,7 +124,8 @@ def _cookie(headers: dict[str, str]) -> str:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("served") / "workspace"
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    assert apart(people, folder).returncode == 0
+    staff = {"one": "crew", "two": "crew", "learner": "ml"}
+    assert apart(staffed, folder, "a-secret-of-", staff).returncode == 0
     with free_port() as port:
         command = serve_command(folder, port, "--workers", "0")
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
